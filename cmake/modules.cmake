@@ -1,0 +1,27 @@
+# vd_module(name SOURCES a.c b.c [LIBS targets]): one folder of src/ as the static library vd_<name>.
+# The target's objects are collected for libvedette when the module is listed in library.cmake.
+function(vd_module name)
+    cmake_parse_arguments(M "" "" "SOURCES;LIBS" ${ARGN})
+    add_library(vd_${name} STATIC ${M_SOURCES})
+    target_include_directories(vd_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(vd_${name} PUBLIC ${M_LIBS})
+endfunction()
+
+# vd_isa_kernels(module flags files...): files of one instruction-set level. The flags here and the
+# bundle that src/base/cpu.c checks stay together: change both or neither.
+function(vd_isa_kernels module flags)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "${flags}")
+    target_sources(vd_${module} PRIVATE ${ARGN})
+endfunction()
+
+# vd_test(name SOURCES ... [LIBS ...]): a cmocka program registered with ctest. Exit code 77 = skipped.
+function(vd_test name)
+    cmake_parse_arguments(T "" "" "SOURCES;LIBS" ${ARGN})
+    add_executable(test_${name} ${T_SOURCES})
+    target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src
+                               ${CMAKE_SOURCE_DIR}/tests)
+    target_link_libraries(test_${name} PRIVATE ${T_LIBS} PkgConfig::CMOCKA)
+    add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300
+        ENVIRONMENT "VEDETTE_SOURCE=${CMAKE_SOURCE_DIR};VEDETTE_CACHE=${CMAKE_SOURCE_DIR}/.cache")
+endfunction()

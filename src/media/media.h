@@ -1,0 +1,96 @@
+/* Pictures in and out: the only folder that includes libav*. */
+#ifndef VD_MEDIA_H
+#define VD_MEDIA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vedette/image.h"
+
+/** A decoded frame: a counted reference to shared, read-only pixels. */
+struct vd_frame {
+    struct vd_image image;   /**< I420, NV12 or GRAY8 for video; any format for stills */
+    int64_t pts_ms;          /**< time within the stream, from its own timestamps; 0 at its start */
+    int64_t captured_mono_ns;/**< read once, when the frame left the decoder (or was due, realtime) */
+    int64_t captured_wall_ns;
+    uint64_t index;          /**< 0, 1, 2 .. of frames decoded */
+    uint32_t generation;     /**< grows when the stream was re-opened or changed its format */
+};
+struct vd_frame *vd_frame_ref(struct vd_frame *f);
+void vd_frame_unref(struct vd_frame **f);
+
+enum vd_source_kind {
+    VD_SOURCE_FILE,   /**< video file: never drops, ends */
+    VD_SOURCE_STILLS, /**< image file or folder of images: one frame each, in name order */
+    VD_SOURCE_LIVE    /**< rtsp://, http(s):// live, HLS live, /dev/video*: drops when late, reconnects */
+};
+
+struct vd_source_options {
+    int32_t realtime;        /**< files: pace frames by their timestamps and behave as live (drop) */
+    int32_t threads;         /**< decoder threads; 0 = 1 */
+    int64_t open_timeout_ns, read_timeout_ns; /**< live: 0 = 10 s, 5 s */
+    int32_t rtsp_udp;        /**< 1 = allow UDP first; default TCP */
+    int32_t max_reconnects;  /**< live: -1 = for ever; 0 = default 5 */
+    const char *format;      /**< force a demuxer name, e.g. "v4l2"; NULL = by content */
+};
+
+struct vd_source;
+
+/** Open. Errors name the source with any user name and password taken out.
+ *  VD_E_NOTFOUND, VD_E_IO, VD_E_FORMAT no video in it, VD_E_UNSUPPORTED codec, VD_E_LIMIT size. */
+VD_MUST_CHECK vd_status vd_source_open(struct vd_source **out, const char *url,
+                                       const struct vd_source_options *o, struct vd_err *err);
+void vd_source_close(struct vd_source **s);
+/** The next frame. VD_E_EOF at the end. A damaged frame is skipped and counted. A live source
+ *  reconnects inside (bounded back-off with jitter) and returns VD_E_AGAIN at least once a second
+ *  while it has nothing, so that the caller can stop. */
+VD_MUST_CHECK vd_status vd_source_read(struct vd_source *s, struct vd_frame **out,
+                                       struct vd_err *err);
+/** Make a blocked read return soon; callable from another thread. */
+void vd_source_interrupt(struct vd_source *s);
+
+struct vd_source_info {
+    enum vd_source_kind kind;
+    int32_t width_px, height_px;
+    double frames_per_second;  /**< as the container says; 0 unknown */
+    int64_t duration_ms;       /**< 0 unknown */
+    int64_t frames_expected;   /**< 0 unknown */
+    char codec[32];
+    char label[256];           /**< what to show people: no user name, no password */
+    uint64_t frames_damaged, reconnects;
+    char frame_name[256];      /**< stills: file name of the frame read last */
+};
+void vd_source_get_info(const struct vd_source *s, struct vd_source_info *info);
+
+/** Decode one still (JPEG, PNG, WebP, BMP, GIF's first frame ...), EXIF orientation applied.
+ *  Bounded: 16,384 px a side, 100 megapixels, 256 MiB file. */
+VD_MUST_CHECK vd_status vd_still_open(struct vd_frame **out, const char *path, struct vd_err *err);
+/** The same from memory. */
+VD_MUST_CHECK vd_status vd_still_decode(struct vd_frame **out, const void *data, size_t bytes,
+                                        const char *name, struct vd_err *err);
+
+/** What to draw into an annotated frame. */
+struct vd_mark {
+    struct vd_box box;
+    int32_t alert;      /**< 1: framed and labelled; 0: blurred beyond recognition */
+    char label[96];     /**< UTF-8; drawn for alerts only */
+};
+struct vd_video_writer;
+/** H.264 (libx264; MPEG-4 if the libav at hand lacks it) in MP4, timestamps of the frames. */
+VD_MUST_CHECK vd_status vd_video_writer_open(struct vd_video_writer **out, const char *path,
+                                             int32_t width_px, int32_t height_px, double fps,
+                                             struct vd_err *err);
+VD_MUST_CHECK vd_status vd_video_writer_write(struct vd_video_writer *w, const struct vd_frame *f,
+                                              const struct vd_mark *marks, size_t n,
+                                              struct vd_err *err);
+/** Flush and close: the file is whole only after VD_OK. */
+VD_MUST_CHECK vd_status vd_video_writer_finish(struct vd_video_writer **w, struct vd_err *err);
+/** Save a crop of a frame as JPEG, grown by margin (0.3 = 30 % each side); only for alerts. */
+VD_MUST_CHECK vd_status vd_still_save(const char *path, const struct vd_image *img,
+                                      const struct vd_box *box, float margin, struct vd_err *err);
+/** Set libav's log level and route its lines into vd_log with credentials removed. */
+void vd_media_init(void);
+/** Copy of url without user name, password and query secrets. */
+void vd_url_redact(const char *url, char *out, size_t cap);
+
+#endif

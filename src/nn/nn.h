@@ -1,0 +1,74 @@
+/* Networks: read ONNX, fold, fuse, plan, run.
+ *
+ *   vd_model  the file: parsed, verified, weights packed once; immutable, shared by threads, counted.
+ *   vd_net    one input size and one workspace: shapes inferred, constants folded, arena planned.
+ *             Runs without allocating. One thread at a time. */
+#ifndef VD_NN_H
+#define VD_NN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+#include "kern/kern.h"
+#include "vedette/status.h"
+
+struct vd_model;
+struct vd_net;
+
+#define VD_NN_RANK_MAX 6
+
+/* Bounds on what a file may ask for (stated in docs, tested one by one). */
+#define VD_ONNX_FILE_MAX_BYTES ((size_t)1 << 30)
+#define VD_ONNX_NODES_MAX      20000
+#define VD_ONNX_TENSOR_MAX     ((size_t)1 << 29) /* elements in one tensor */
+#define VD_NN_ARENA_MAX_BYTES  ((size_t)2 << 30)
+
+struct vd_shape {
+    int32_t rank;                 /* 0..VD_NN_RANK_MAX */
+    int64_t dim[VD_NN_RANK_MAX];  /* >= 0 once inferred; -1 in a model = free */
+};
+
+/** Parse and check an ONNX file held in memory. The bytes may go away afterwards when copy is 1;
+ *  else they must outlive the model. isa picks kernels and packing.
+ *  Errors name the node, the operator and what to do. */
+VD_MUST_CHECK vd_status vd_model_parse(struct vd_model **out, const void *onnx, size_t bytes,
+                                       enum vd_isa isa, struct vd_err *err);
+VD_MUST_CHECK vd_status vd_model_open(struct vd_model **out, const char *path, enum vd_isa isa,
+                                      struct vd_err *err);
+struct vd_model *vd_model_ref(struct vd_model *m);
+void vd_model_unref(struct vd_model **m);
+
+int32_t vd_model_inputs(const struct vd_model *m);
+int32_t vd_model_outputs(const struct vd_model *m);
+const char *vd_model_input_name(const struct vd_model *m, int32_t i);
+const char *vd_model_output_name(const struct vd_model *m, int32_t i);
+/** The declared shape (free dimensions -1). */
+struct vd_shape vd_model_input_shape(const struct vd_model *m, int32_t i);
+
+/** Plan for a shape of input 0: [n, c, h, w]. Declared fixed sizes are overridden for n, h and w
+ *  (YuNet and CenterFace declare sizes that they do not need).
+ *  Errors: VD_E_UNSUPPORTED an operator or attribute that is not covered; VD_E_MISMATCH shapes
+ *  that do not fit; VD_E_LIMIT the arena would be too large. */
+VD_MUST_CHECK vd_status vd_net_new(struct vd_net **out, struct vd_model *m,
+                                   const struct vd_shape *input, struct vd_err *err);
+void vd_net_free(struct vd_net **n);
+
+/** The network's input buffer: planar NCHW floats, 64-byte aligned; write it, then run. */
+float *vd_net_input(struct vd_net *n);
+/** Run. Sets FTZ/DAZ for its duration. Never fails, never allocates. */
+void vd_net_run(struct vd_net *n);
+/** Output by index: plain row-major floats (not blocked), valid until the next run. */
+const float *vd_net_output(const struct vd_net *n, int32_t i, struct vd_shape *shape);
+
+/** Facts for `bench` and `doctor`. */
+struct vd_net_info {
+    uint64_t macs;            /**< multiply-accumulates of the graph as written, a run */
+    size_t arena_bytes, weight_bytes;
+    int32_t nodes, steps;     /**< before and after fusing */
+};
+void vd_net_get_info(const struct vd_net *n, struct vd_net_info *info);
+/** Time per step into a text table (a run each on the current input); for `bench --profile`. */
+vd_status vd_net_profile(struct vd_net *n, int32_t runs, char *buf, size_t cap);
+
+#endif
