@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+"""Our engine beside ONNX Runtime, OpenVINO, ncnn and MNN: the same network, the same input, one run.
+
+Bursts are interleaved round by round and pinned to one core (or two), denormals are flushed in
+every engine, and each figure is the minimum and the median over all bursts. Ratios within one run
+are what counts; absolute times belong to this machine. Results are checked against ONNX Runtime, so
+that nobody wins by computing something else.
+
+    python bench/peers.py --json build/bench/peers.json            # default models, one thread
+    python bench/peers.py --models sface --engines ours,ort --rounds 20
+
+Needs bench/requirements.txt (make bench-setup) and a finished build.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS = ROOT / ".cache" / "models"
+WORK = ROOT / "build" / "bench"
+
+# name: (weight file, input height, width, kind of input)
+NETWORKS = {
+    "sface": ("face_recognition_sface_2021dec_int8bq.onnx", 112, 112, "pixels"),
+    "yunet": ("face_detection_yunet_2023mar_int8bq.onnx", 384, 640, "pixels"),
+    "yunet640": ("face_detection_yunet_2023mar_int8bq.onnx", 640, 640, "pixels"),
+    "centerface": ("centerface.onnx", 384, 640, "pixels"),
+    "mobilefacenet": ("fr_feature.onnx", 112, 112, "normal"),
+    "ultraface": ("fr_detect.onnx", 240, 320, "normal"),
+}
+
+
+def fixed_fp32(name):
+    """An ordinary fp32 copy with a fixed input size: peers cannot read the block-quantised files."""
+    import onnx
+    sys.path.insert(0, str(ROOT / "tools"))
+    import plain_onnx
+    file, h, w, _ = NETWORKS[name]
+    out = WORK / f"{name}_{h}x{w}.onnx"
+    if not out.exists():
+        model = plain_onnx.plain(onnx.load(str(MODELS / file)), height=h, width=w)
+        onnx.save(model, str(out))
+    return out
+
+
+def converted(cmd, made):
+    """Run a converter once, quietly; its log stays beside its result."""
+    if not made.exists():
+        log = made.parent / (made.name + ".log")
+        with open(log, "w") as f:
+            subprocess.run(cmd, cwd=made.parent, stdout=f, stderr=f, check=False)
+        if not made.exists():
+            raise RuntimeError(f"conversion failed, see {log}")
+    return made
+
+
+class Ours:
+    def __init__(self, name, path, x, threads, isa):
+        file, h, w, _ = NETWORKS[name]
+        if threads != 1:
+            raise RuntimeError("one network runs on one thread here")
+        self.p = subprocess.Popen([str(ROOT / "build" / "engine_server"), str(MODELS / file), str(h), str(w), isa],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        head = self.p.stdout.readline().split()
+        if not head or head[0] != "ready":
+            raise RuntimeError("engine_server did not start")
+        self.isa, self.macs = head[1], int(head[2])
+        f = WORK / f"{name}.in"
+        x.tofile(f)
+        assert self.ask(f"in {f}") == "ok"
+        self.out_file = WORK / f"{name}.out"
+
+    def ask(self, line):
+        self.p.stdin.write(line + "\n")
+        self.p.stdin.flush()
+        return self.p.stdout.readline().strip()
+
+    def burst(self, seconds, guess):
+        n = max(1, int(seconds / guess))
+        return [int(v) * 1e-9 for v in self.ask(str(n)).split()]
+
+    def outputs(self, shapes):
+        import numpy as np
+        self.ask("1")
+        assert self.ask(f"out {self.out_file}") == "ok"
+        flat, res, at = np.fromfile(self.out_file, dtype=np.float32), [], 0
+        for s in shapes:
+            n = int(np.prod(s))
+            res.append(flat[at:at + n].reshape(s))
+            at += n
+        return res
+
+
+class Peer:
+    """run() executes once; outputs() returns a list of arrays."""
+
+    def burst(self, seconds, guess):
+        del guess
+        times, end = [], time.perf_counter() + seconds
+        self.run()
+        while True:
+            a = time.perf_counter()
+            self.run()
+            b = time.perf_counter()
+            times.append(b - a)
+            if b > end:
+                return times
+
+
+class Ort(Peer):
+    def __init__(self, name, path, x, threads, isa):
+        import onnxruntime as ort
+        o = ort.SessionOptions()
+        o.intra_op_num_threads, o.inter_op_num_threads, o.log_severity_level = threads, 1, 4
+        o.add_session_config_entry("session.set_denormal_as_zero", "1")
+        o.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        s = ort.InferenceSession(str(path), o, providers=["CPUExecutionProvider"])
+        self.io = s.io_binding()
+        self.s = s
+        self.io.bind_ortvalue_input(s.get_inputs()[0].name, ort.OrtValue.ortvalue_from_numpy(x))
+        for v in s.get_outputs():
+            self.io.bind_output(v.name, "cpu")
+
+    def run(self):
+        self.s.run_with_iobinding(self.io)
+
+    def outputs(self, _):
+        self.run()
+        return self.io.copy_outputs_to_cpu()
+
+
+class OpenVino(Peer):
+    def __init__(self, name, path, x, threads, isa):
+        import openvino as ov
+        cfg = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32",
+               "PERFORMANCE_HINT": "LATENCY", "CPU_DENORMALS_OPTIMIZATION": "YES"}
+        self.m = ov.Core().compile_model(str(path), "CPU", cfg)
+        self.r = self.m.create_infer_request()
+        self.r.set_input_tensor(ov.Tensor(x, shared_memory=True))
+
+    def run(self):
+        self.r.infer()
+
+    def outputs(self, _):
+        import numpy as np
+        self.run()
+        return [np.array(self.r.get_output_tensor(i).data) for i in range(len(self.m.outputs))]
+
+
+class Ncnn(Peer):
+    def __init__(self, name, path, x, threads, isa):
+        import ncnn
+        d = WORK / f"ncnn_{path.stem}"
+        d.mkdir(exist_ok=True)
+        local = d / "m.onnx"
+        if not local.exists():
+            local.write_bytes(path.read_bytes())
+        shape = ",".join(str(v) for v in x.shape)
+        converted([str(Path(sys.executable).parent / "pnnx"), "m.onnx", f"inputshape=[{shape}]", "fp16=0"], d / "m.ncnn.bin")
+        net = ncnn.Net()
+        net.opt.num_threads = threads
+        net.opt.use_vulkan_compute = False
+        for k in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
+            setattr(net.opt, k, False)
+        net.load_param(str(d / "m.ncnn.param"))
+        net.load_model(str(d / "m.ncnn.bin"))
+        self.net, self.mat = net, ncnn.Mat(x[0]).clone()
+        self.i, self.o = net.input_names()[0], list(net.output_names())
+
+    def run(self):
+        e = self.net.create_extractor()
+        e.input(self.i, self.mat)
+        return [e.extract(o)[1] for o in self.o]
+
+    def outputs(self, _):
+        import numpy as np
+        return [np.array(v) for v in self.run()]
+
+
+class Mnn(Peer):
+    def __init__(self, name, path, x, threads, isa):
+        import MNN
+        made = WORK / f"{path.stem}.mnn"
+        converted([str(Path(sys.executable).parent / "mnnconvert"), "-f", "ONNX", "--modelFile", str(path), "--MNNModel", str(made),
+                   "--bizCode", "b"], made)
+        self.it = MNN.Interpreter(str(made))
+        self.s = self.it.createSession({"backend": "CPU", "numThread": threads, "precision": "high"})
+        self.t = self.it.getSessionInput(self.s)
+        self.x = MNN.Tensor(x.shape, MNN.Halide_Type_Float, x, MNN.Tensor_DimensionType_Caffe)
+        self.MNN = MNN
+
+    def run(self):
+        self.t.copyFrom(self.x)
+        self.it.runSession(self.s)
+
+    def outputs(self, _):
+        import numpy as np
+        self.run()
+        res = []
+        for v in self.it.getSessionOutputAll(self.s).values():
+            h = self.MNN.Tensor(v.getShape(), self.MNN.Halide_Type_Float, np.zeros(v.getShape(), np.float32),
+                                self.MNN.Tensor_DimensionType_Caffe)
+            v.copyToHostTensor(h)
+            res.append(np.array(h.getNumpyData()).reshape(v.getShape()))
+        return res
+
+
+ENGINES = {"ours": Ours, "ort": Ort, "openvino": OpenVino, "ncnn": Ncnn, "mnn": Mnn}
+
+
+def agreement(ref, got):
+    """Smallest cosine over the reference's outputs, each against the best output of its size."""
+    import numpy as np
+    worst = 1.0
+    for r in ref:
+        a = np.asarray(r, np.float64).ravel()
+        best = -1.0
+        for g in got:
+            b = np.asarray(g, np.float64).ravel()
+            if b.size == a.size:
+                best = max(best, float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-30)))
+        worst = min(worst, best)
+    return worst
+
+
+def cpu_model():
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return "?"
+
+
+def measure(name, engines, threads, rounds, seconds, isa):
+    import numpy as np
+    path = fixed_fp32(name)
+    _, h, w, kind = NETWORKS[name]
+    x = np.random.default_rng(1).standard_normal((1, 3, h, w)).astype(np.float32)
+    if kind == "pixels":
+        x = np.clip(x * 40 + 128, 0, 255).astype(np.float32)
+    run, ref, rows = {}, None, {}
+    for e in engines:
+        try:
+            run[e] = ENGINES[e](name, path, x, threads, isa)
+        except Exception as ex:  # a peer that cannot be had is named, not hidden
+            print(f"  {name}: {e} left out: {str(ex)[:160]}", file=sys.stderr)
+    if "ort" in run:
+        ref = run["ort"].outputs(None)
+    for e, r in run.items():
+        cos = agreement(ref, r.outputs([o.shape for o in ref])) if ref is not None else None
+        rows[e] = {"cosine_to_ort": cos, "times": []}
+    guess = {e: min(r.burst(0.05, 0.02)) for e, r in run.items()}
+    for _ in range(rounds):
+        for e, r in run.items():
+            time.sleep(0.01)
+            rows[e]["times"] += r.burst(seconds, guess[e])
+    for e, row in rows.items():
+        t = np.array(row.pop("times")) * 1e3
+        row.update(min_ms=float(t.min()), median_ms=float(np.median(t)), runs=int(t.size))
+    if "ours" in run:
+        row = rows["ours"]
+        row["isa"], row["macs"] = run["ours"].isa, run["ours"].macs
+        row["gmac_per_s"] = run["ours"].macs / row["min_ms"] * 1e-6
+        peers = {e: r for e, r in rows.items() if e != "ours"}
+        if peers:
+            best = min(peers, key=lambda e: peers[e]["min_ms"])
+            row["best_peer"] = best
+            row["ratio_to_best_peer_min"] = row["min_ms"] / peers[best]["min_ms"]
+            row["ratio_to_best_peer_median"] = row["median_ms"] / min(p["median_ms"] for p in peers.values())
+    return rows
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--models", default="sface,yunet")
+    ap.add_argument("--engines", default=",".join(ENGINES))
+    ap.add_argument("--threads", type=int, default=1)
+    ap.add_argument("--rounds", type=int, default=8)
+    ap.add_argument("--burst", type=float, default=0.25, help="seconds an engine runs before the next has its turn")
+    ap.add_argument("--isa", default="auto")
+    ap.add_argument("--core", type=int, default=0)
+    ap.add_argument("--json", help="write the figures here")
+    a = ap.parse_args()
+    os.environ["OMP_NUM_THREADS"] = str(a.threads)
+    os.sched_setaffinity(0, {a.core} if a.threads == 1 else set(range(a.threads)))
+    WORK.mkdir(parents=True, exist_ok=True)
+    res = {"cpu": cpu_model(), "threads": a.threads, "models": {}}
+    for name in a.models.split(","):
+        print(f"{name}: preparing", file=sys.stderr, flush=True)
+        rows = res["models"][name] = measure(name, a.engines.split(","), a.threads, a.rounds, a.burst, a.isa)
+        for e, r in sorted(rows.items(), key=lambda kv: kv[1]["min_ms"]):
+            extra = f"  {r['gmac_per_s']:.1f} GMAC/s {r['isa']}  ratio to {r['best_peer']} {r['ratio_to_best_peer_min']:.3f} " \
+                    f"(medians {r['ratio_to_best_peer_median']:.3f})" if "best_peer" in r else ""
+            cos = "-" if r["cosine_to_ort"] is None else f"{r['cosine_to_ort']:.7f}"
+            print(f"  {name:14s} {e:9s} min {r['min_ms']:8.3f} ms  median {r['median_ms']:8.3f} ms  cosine to ort {cos}{extra}",
+                  flush=True)
+    if a.json:
+        Path(a.json).parent.mkdir(parents=True, exist_ok=True)
+        Path(a.json).write_text(json.dumps(res, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
