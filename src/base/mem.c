@@ -1,0 +1,82 @@
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vedette/image.h"
+
+void *vd_zalloc(size_t bytes)
+{
+    return calloc(1, bytes ? bytes : 1);
+}
+
+void *vd_calloc(size_t n, size_t size)
+{
+    return calloc(n ? n : 1, size ? size : 1);
+}
+
+void *vd_aligned_zalloc(size_t bytes)
+{
+    size_t total;
+    if (__builtin_add_overflow(bytes, (size_t)VD_PAD + VD_ALIGN - 1, &total))
+        return NULL;
+    total &= ~(size_t)(VD_ALIGN - 1);
+    void *p = aligned_alloc(VD_ALIGN, total);
+    if (p)
+        memset(p, 0, total);
+    return p;
+}
+
+static int whole_pages(size_t bytes, size_t *out)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), sum;
+    if (!bytes || __builtin_add_overflow(bytes, page - 1, &sum))
+        return -1;
+    *out = sum / page * page;
+    return 0;
+}
+
+vd_status vd_secret_alloc(void **out, size_t bytes, int *locked)
+{
+    size_t total;
+    *out = NULL;
+    if (locked)
+        *locked = 0;
+    if (whole_pages(bytes, &total))
+        return VD_E_INVAL;
+    void *p = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return VD_E_NOMEM;
+    /* A kernel that cannot leave the pages out of core files may not hold templates. */
+    if (madvise(p, total, MADV_DONTDUMP)) {
+        munmap(p, total);
+        return VD_E_NOMEM;
+    }
+    (void)madvise(p, total, MADV_DONTFORK);
+    int ok = mlock(p, total) == 0;
+    if (locked)
+        *locked = ok;
+    *out = p;
+    return VD_OK;
+}
+
+void vd_secret_free(void **p, size_t bytes)
+{
+    size_t total;
+    if (!p || !*p)
+        return;
+    vd_wipe(*p, bytes);
+    if (!whole_pages(bytes, &total))
+        munmap(*p, total);
+    *p = NULL;
+}
+
+void vd_wipe(void *p, size_t bytes)
+{
+    if (p && bytes)
+        explicit_bzero(p, bytes);
+}
