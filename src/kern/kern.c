@@ -1,0 +1,32 @@
+#include "kern/kern.h"
+
+#include <string.h>
+
+#include "kern/kern_c.h"
+
+void vd_kern_init_c(struct vd_kern *k)
+{
+    *k = (struct vd_kern){
+        .isa = VD_ISA_C,
+        .conv_scratch_floats = VD_NC,
+        .conv_f32 = vd_conv_f32_c,
+        .conv_first_f32 = vd_conv_first_f32_c,
+        .dwconv_f32 = vd_dwconv_f32_c,
+        .pool_f32 = vd_pool_f32_c,
+        .gemm_f32 = vd_gemm_f32_c,
+        .eltwise_add_f32 = vd_eltwise_add_f32_c,
+        .eltwise_mul_f32 = vd_eltwise_mul_f32_c,
+        .scale_bias_f32 = vd_scale_bias_f32_c,
+        .upsample_nearest_f32 = vd_upsample_nearest_f32_c,
+        .pack_nc16_f32 = vd_pack_nc16_f32_c,
+        .unpack_nc16_f32 = vd_unpack_nc16_f32_c,
+        .sigmoid_f32 = vd_sigmoid_f32_c,
+        .dot_rows_f32 = vd_dot_rows_f32_c,
+    };
+}
+
+void vd_kern_init(struct vd_kern *k, enum vd_isa isa)
+{
+    vd_kern_init_c(k);
+    (void)isa;
+}
