@@ -1,8 +1,8 @@
 /* Networks: read ONNX, fold, fuse, plan, run.
  *
- *   vd_model  the file: parsed, verified, weights packed once; immutable, shared by threads, counted.
- *   vd_net    one input size and one workspace: shapes inferred, constants folded, arena planned.
- *             Runs without allocating. One thread at a time. */
+ *   vd_model  the file: parsed, verified, weights packed once; immutable, shared by threads,
+ * counted. vd_net    one input size and one workspace: shapes inferred, constants folded, arena
+ * planned. Runs without allocating. One thread at a time. */
 #ifndef VD_NN_H
 #define VD_NN_H
 
@@ -25,8 +25,8 @@ struct vd_net;
 #define VD_NN_ARENA_MAX_BYTES  ((size_t)2 << 30)
 
 struct vd_shape {
-    int32_t rank;                 /* 0..VD_NN_RANK_MAX */
-    int64_t dim[VD_NN_RANK_MAX];  /* >= 0 once inferred; -1 in a model = free */
+    int32_t rank;                /* 0..VD_NN_RANK_MAX */
+    int64_t dim[VD_NN_RANK_MAX]; /* >= 0 once inferred; -1 in a model = free */
 };
 
 /** Parse and check an ONNX file held in memory. The bytes may go away afterwards when copy is 1;
@@ -63,9 +63,9 @@ const float *vd_net_output(const struct vd_net *n, int32_t i, struct vd_shape *s
 
 /** Facts for `bench` and `doctor`. */
 struct vd_net_info {
-    uint64_t macs;            /**< multiply-accumulates of the graph as written, a run */
+    uint64_t macs; /**< multiply-accumulates of the graph as written, a run */
     size_t arena_bytes, weight_bytes;
-    int32_t nodes, steps;     /**< before and after fusing */
+    int32_t nodes, steps; /**< before and after fusing */
 };
 void vd_net_get_info(const struct vd_net *n, struct vd_net_info *info);
 /** Time per step into a text table (a run each on the current input); for `bench --profile`. */

@@ -1,0 +1,246 @@
+#include "nn/nn.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "nn/plan.h"
+
+void vd_net_free(struct vd_net **pn)
+{
+    if (!pn || !*pn)
+        return;
+    struct vd_net *n = *pn;
+    if (n->value && n->folded)
+        for (int32_t v = 0; v < n->model->g.value_n; v++)
+            if (n->folded[v] == 1)
+                free(n->value[v].data);
+    for (int32_t i = 0; i < n->step_n; i++) {
+        free(n->step[i].part_buf);
+        free(n->step[i].part_c);
+        free(n->step[i].in);
+        free(n->step[i].out);
+    }
+    /* The arena saw a face: it is wiped like any picture of one. */
+    vd_wipe(n->arena, n->arena ? n->arena_floats * sizeof(float) : 0);
+    free(n->arena);
+    free(n->value);
+    free(n->folded);
+    free(n->need);
+    free(n->planar);
+    free(n->blocked);
+    free(n->buf);
+    free(n->step);
+    vd_model_unref(&n->model);
+    free(n);
+    *pn = NULL;
+}
+
+vd_status vd_net_new(struct vd_net **out, struct vd_model *m, const struct vd_shape *input,
+                     struct vd_err *err)
+{
+    vd_status st = VD_E_NOMEM;
+    *out = NULL;
+    struct vd_net *n = vd_zalloc(sizeof *n);
+    if (!n)
+        return vd_fail(err, st, "no memory left while planning the network");
+    size_t values = (size_t)m->g.value_n, nodes = (size_t)m->g.node_n;
+    n->model = vd_model_ref(m);
+    n->err = err;
+    n->value = vd_calloc(values, sizeof *n->value);
+    n->folded = vd_zalloc(values);
+    n->need = vd_zalloc(nodes);
+    n->planar = vd_calloc(values, sizeof *n->planar);
+    n->blocked = vd_calloc(values, sizeof *n->blocked);
+    if (!n->value || !n->folded || !n->need || !n->planar || !n->blocked) {
+        vd_fail(err, st, "no memory left while planning the network");
+        goto done;
+    }
+    st = vd_plan_shapes(n, input);
+    if (!st)
+        st = vd_plan_steps(n);
+    if (!st)
+        st = vd_plan_arena(n);
+    if (!st)
+        vd_plan_bind(n);
+done:
+    n->err = NULL;
+    if (st)
+        vd_net_free(&n);
+    *out = n;
+    return st;
+}
+
+float *vd_net_input(struct vd_net *n)
+{
+    return n->arena + n->buf[n->input_buf].offset;
+}
+
+const float *vd_net_output(const struct vd_net *n, int32_t i, struct vd_shape *shape)
+{
+    if (i < 0 || i >= n->model->g.output_n)
+        return NULL;
+    int32_t v = n->model->g.output[i], b = n->planar[v];
+    if (shape)
+        *shape = n->value[v].shape;
+    while (n->buf[b].alias >= 0)
+        b = n->buf[b].alias;
+    return n->arena + n->buf[b].offset;
+}
+
+void vd_net_get_info(const struct vd_net *n, struct vd_net_info *info)
+{
+    *info = n->info;
+}
+
+/* Blocked rows with zeros between the pixels: ConvTranspose becomes a convolution. */
+static void spread(const struct vd_step *s)
+{
+    size_t ow = ((size_t)s->w - 1) * (size_t)s->fw + 1, oh = ((size_t)s->h - 1) * (size_t)s->fh + 1;
+    memset(s->d, 0, (size_t)s->c * oh * ow * VD_NC * sizeof(float));
+    for (size_t b = 0; b < (size_t)s->c; b++)
+        for (size_t y = 0; y < (size_t)s->h; y++)
+            for (size_t x = 0; x < (size_t)s->w; x++)
+                memcpy(s->d + ((b * oh + y * (size_t)s->fh) * ow + x * (size_t)s->fw) * VD_NC,
+                       s->a + ((b * (size_t)s->h + y) * (size_t)s->w + x) * VD_NC,
+                       VD_NC * sizeof(float));
+}
+
+static void channels(const struct vd_kern *k, const struct vd_step *s)
+{
+    for (size_t b = 0; b < (size_t)s->c; b++) {
+        struct vd_epilogue ep = s->ep;
+        ep.bias = ep.bias ? ep.bias + b * VD_NC : NULL;
+        ep.slope = ep.slope ? ep.slope + b * VD_NC : NULL;
+        k->scale_bias_f32(s->a + b * s->n * VD_NC, s->wgt + b * VD_NC, s->d + b * s->n * VD_NC,
+                          s->n, &ep);
+    }
+}
+
+void vd_step_run(const struct vd_net *n, const struct vd_step *s)
+{
+    const struct vd_kern *k = &n->model->kern;
+    const struct vd_node *node = s->node >= 0 ? &n->model->g.node[s->node] : NULL;
+    float *d = s->d;
+    switch (s->kind) {
+    case VD_STEP_CONV:
+        k->conv_f32(&s->u.conv);
+        break;
+    case VD_STEP_CONV_FIRST:
+        k->conv_first_f32(&s->u.first);
+        break;
+    case VD_STEP_DWCONV:
+        k->dwconv_f32(&s->u.dw);
+        break;
+    case VD_STEP_SPREAD:
+        spread(s);
+        break;
+    case VD_STEP_POOL:
+        k->pool_f32(&s->u.pool);
+        break;
+    case VD_STEP_GEMM:
+        k->gemm_f32(s->a, (size_t)node->packed->ci, node->packed->wgt, d, (size_t)s->c * VD_NC,
+                    (int32_t)s->n, s->c, node->packed->ci, &s->ep);
+        break;
+    case VD_STEP_ADD:
+        k->eltwise_add_f32(s->a, s->b, d, s->n, &s->ep);
+        break;
+    case VD_STEP_MUL:
+        k->eltwise_mul_f32(s->a, s->b, d, s->n, &s->ep);
+        break;
+    case VD_STEP_CHANNELS:
+        channels(k, s);
+        break;
+    case VD_STEP_SIGMOID:
+        k->sigmoid_f32(s->a, d, s->n);
+        break;
+    case VD_STEP_UPSAMPLE:
+        for (size_t b = 0, in = (size_t)s->h * (size_t)s->w * VD_NC; b < (size_t)s->c; b++)
+            k->upsample_nearest_f32(s->a + b * in, d + b * in * (size_t)s->fh * (size_t)s->fw, s->h,
+                                    s->w, s->fh, s->fw);
+        break;
+    case VD_STEP_CONCAT:
+        for (int32_t i = 0; i < s->parts; i++) {
+            memcpy(d, s->in[i].data, s->in[i].n * sizeof(float));
+            d += s->in[i].n;
+        }
+        break;
+    case VD_STEP_PACK:
+        k->pack_nc16_f32(s->a, s->n, d, s->n * VD_NC, s->c, s->n);
+        break;
+    case VD_STEP_UNPACK:
+        k->unpack_nc16_f32(s->a, s->n * VD_NC, d, s->n, s->c, s->n);
+        break;
+    case VD_STEP_PLAIN:
+        vd_op_run(&n->model->g, node, s->in, s->out);
+        break;
+    }
+}
+
+void vd_net_run(struct vd_net *n)
+{
+    unsigned saved = vd_fpu_flush_begin();
+    for (int32_t i = 0; i < n->step_n; i++)
+        vd_step_run(n, &n->step[i]);
+    vd_fpu_flush_end(saved);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static const char *step_name(const struct vd_step *s)
+{
+    static const char *const names[] = {"conv",     "conv-first", "dwconv", "spread",   "pool",
+                                        "gemm",     "add",        "mul",    "channels", "sigmoid",
+                                        "upsample", "concat",     "pack",   "unpack",   "plain"};
+    return names[s->kind];
+}
+
+vd_status vd_net_profile(struct vd_net *n, int32_t runs, char *buf, size_t cap)
+{
+    int64_t *best = vd_calloc((size_t)n->step_n + 1, sizeof *best), total = 0;
+    size_t at = 0;
+    if (!best)
+        return VD_E_NOMEM;
+    unsigned saved = vd_fpu_flush_begin();
+    for (int32_t r = 0; r < runs; r++)
+        for (int32_t i = 0; i < n->step_n; i++) {
+            int64_t t = now_ns();
+            vd_step_run(n, &n->step[i]);
+            t = now_ns() - t;
+            best[i] = !r || t < best[i] ? t : best[i];
+        }
+    vd_fpu_flush_end(saved);
+    buf[0] = 0;
+    for (int32_t i = 0; i < n->step_n && at + 160 < cap; i++) {
+        const struct vd_step *s = &n->step[i];
+        const struct vd_node *node = s->node >= 0 ? &n->model->g.node[s->node] : NULL;
+        char text[96] = "";
+        uint64_t macs = 0;
+        if (node) {
+            const struct vd_tensor *y = &n->value[node->out[0]];
+            vd_shape_text(&y->shape, text, sizeof text);
+            if (node->packed && node->packed->kh)
+                macs = y->n * (uint64_t)node->packed->kh * (uint64_t)node->packed->kw *
+                       (s->kind == VD_STEP_DWCONV ? 1 : (uint64_t)node->packed->ci);
+            else if (s->kind == VD_STEP_GEMM)
+                macs = y->n * (uint64_t)node->packed->ci;
+        }
+        at += (size_t)snprintf(buf + at, cap - at, "%4d %-10s %-22s %9.1f us %7.1f GMAC/s\n", i,
+                               step_name(s), text, (double)best[i] / 1e3,
+                               best[i] ? (double)macs / (double)best[i] : 0.0);
+        total += best[i];
+    }
+    if (at + 64 < cap)
+        snprintf(buf + at, cap - at, "sum of minima %.1f us\n", (double)total / 1e3);
+    free(best);
+    return VD_OK;
+}

@@ -1,0 +1,84 @@
+/* A plan: the steps of one network at one input size, and where their tensors lie.
+ *
+ * PLAN
+ * (1) A buffer is live from the step that writes it to the last step that reads it; buffers whose
+ *     lives overlap never overlap in the arena. The input and the outputs live for ever.
+ * (2) A value has a planar buffer, a blocked one, or both; conversions are steps of their own.
+ * (3) After bind() every step holds final pointers: running reads no table and allocates nothing.
+ */
+#ifndef VD_NN_PLAN_H
+#define VD_NN_PLAN_H
+
+#include "nn/model.h"
+#include "nn/ops.h"
+
+enum vd_step_kind {
+    VD_STEP_CONV,
+    VD_STEP_CONV_FIRST,
+    VD_STEP_DWCONV,
+    VD_STEP_SPREAD,
+    VD_STEP_POOL,
+    VD_STEP_GEMM,
+    VD_STEP_ADD,
+    VD_STEP_MUL,
+    VD_STEP_CHANNELS,
+    VD_STEP_SIGMOID,
+    VD_STEP_UPSAMPLE,
+    VD_STEP_CONCAT,
+    VD_STEP_PACK,
+    VD_STEP_UNPACK,
+    VD_STEP_PLAIN
+};
+
+struct vd_buffer {
+    size_t floats, offset; /**< offset in floats */
+    int32_t first, last;   /**< steps */
+    int32_t alias;         /**< same place as this buffer, or -1 */
+};
+
+struct vd_step {
+    enum vd_step_kind kind;
+    int32_t node;
+    int32_t src[2], dst, add, tmp; /**< buffers, -1 none */
+    size_t n;                      /**< meaning by kind: floats, pixels or rows */
+    int32_t c, h, w, fh, fw;
+    struct vd_epilogue ep;
+    union {
+        struct vd_conv_f32 conv;
+        struct vd_conv_first_f32 first;
+        struct vd_dwconv_f32 dw;
+        struct vd_pool_f32 pool;
+    } u;
+    const float *a, *b, *wgt; /**< bound */
+    float *d, *t;
+    int32_t parts; /**< CONCAT: inputs; PLAIN: inputs */
+    int32_t *part_buf, *part_c;
+    struct vd_tensor *in, *out; /**< PLAIN */
+    int32_t out_n;
+    int32_t out_buf[4];
+};
+
+struct vd_net {
+    struct vd_model *model;
+    struct vd_tensor *value;   /**< one for each graph value: shape; data when constant */
+    uint8_t *folded;           /**< 1: value[i].data belongs to this net */
+    uint8_t *need;             /**< by node: some output depends on it */
+    int32_t *planar, *blocked; /**< buffers of a value, -1 none */
+    struct vd_buffer *buf;
+    int32_t buf_n, buf_cap;
+    struct vd_step *step;
+    int32_t step_n, step_cap;
+    float *arena;
+    size_t arena_floats;
+    int32_t input_buf;
+    struct vd_net_info info;
+    struct vd_err *err; /* only while planning */
+};
+
+vd_status vd_plan_shapes(struct vd_net *n, const struct vd_shape *input);
+vd_status vd_plan_steps(struct vd_net *n);
+vd_status vd_plan_arena(struct vd_net *n);
+void vd_plan_bind(struct vd_net *n);
+void vd_step_run(const struct vd_net *n, const struct vd_step *s);
+
+#endif
