@@ -14,14 +14,15 @@ function(vd_isa_kernels module flags)
     target_sources(vd_${module} PRIVATE ${ARGN})
 endfunction()
 
-# vd_test(name SOURCES ... [LIBS ...]): a cmocka program registered with ctest. Exit code 77 = skipped.
+# vd_test(name SOURCES ... [LIBS ...] [LABELS ...]): a cmocka program registered with ctest. Exit code
+# 77 = skipped. Label `threads`: also run under ThreadSanitizer; `slow`: left out by sanitizers.
 function(vd_test name)
-    cmake_parse_arguments(T "" "" "SOURCES;LIBS" ${ARGN})
+    cmake_parse_arguments(T "" "" "SOURCES;LIBS;LABELS" ${ARGN})
     add_executable(test_${name} ${T_SOURCES})
     target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src
                                ${CMAKE_SOURCE_DIR}/tests)
     target_link_libraries(test_${name} PRIVATE ${T_LIBS} PkgConfig::CMOCKA)
     add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300
+    set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 LABELS "${T_LABELS}"
         ENVIRONMENT "VEDETTE_SOURCE=${CMAKE_SOURCE_DIR};VEDETTE_CACHE=${CMAKE_SOURCE_DIR}/.cache")
 endfunction()
