@@ -1,8 +1,9 @@
 #include "kern/kern.h"
 
-#include <string.h>
-
 #include "kern/kern_c.h"
+#if defined(__x86_64__)
+#include "kern/x86/kern_x86.h"
+#endif
 
 void vd_kern_init_c(struct vd_kern *k)
 {
@@ -28,5 +29,14 @@ void vd_kern_init_c(struct vd_kern *k)
 void vd_kern_init(struct vd_kern *k, enum vd_isa isa)
 {
     vd_kern_init_c(k);
+#if defined(__x86_64__)
+    if (isa < VD_ISA_AVX2)
+        return;
+    vd_kern_init_avx2(k);
+    if (isa < VD_ISA_AVX512)
+        return;
+    vd_kern_init_avx512(k);
+#else
     (void)isa;
+#endif
 }

@@ -1,0 +1,502 @@
+/* The convolutions, once for every vector width. The including file defines, through its simd header,
+ * vf, VL and the v_* operations, and before including: KFN(name), MR (pixels in a tile), NB (blocks
+ * of output channels in a tile), DW (pixels in a depthwise tile).
+ *
+ * A tile keeps MR x NB*16 sums in registers while it walks all taps and input channels: one broadcast
+ * of an input value meets NB*16 weights. Weights stream in the order they were packed. Everything
+ * here is static inline with constant arguments, so that gcc unrolls it into one straight kernel. */
+#include <stddef.h>
+#include <string.h>
+
+#include "kern/kern.h"
+
+#define NV     (VD_NC / VL) /* registers in a block */
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 32")
+
+/* exp for x in -87..88: Cephes' range reduction and polynomial (S. Moshier), 1 ulp. */
+INLINE vf v_exp(vf x)
+{
+    x = v_max(v_min(x, v_set(88.0f)), v_set(-87.0f));
+    vf n = v_round(v_mul(x, v_set(1.44269504088896341f)));
+    vf r = v_fma(n, v_set(-0.693359375f), x);
+    r = v_fma(n, v_set(2.12194440e-4f), r);
+    vf p = v_set(1.9875691500e-4f);
+    p = v_fma(p, r, v_set(1.3981999507e-3f));
+    p = v_fma(p, r, v_set(8.3334519073e-3f));
+    p = v_fma(p, r, v_set(4.1665795894e-2f));
+    p = v_fma(p, r, v_set(1.6666665459e-1f));
+    p = v_fma(p, r, v_set(5.0000001201e-1f));
+    p = v_add(v_fma(v_mul(r, r), p, r), v_set(1.0f));
+    return v_mul(p, v_pow2(n));
+}
+
+INLINE vf v_sigmoid(vf x)
+{
+    vf one = v_set(1.0f);
+    return v_div(one, v_add(one, v_exp(v_mul(x, v_set(-1.0f)))));
+}
+
+/* The epilogue of one register: lanes start at channel `at`; add points at its residual or is NULL. */
+INLINE vf finish(vf x, const struct vd_epilogue *ep, size_t at, const float *add)
+{
+    if (ep->bias)
+        x = v_add(x, v_load(ep->bias + at));
+    if (add)
+        x = v_add(x, v_load(add));
+    switch (ep->act) {
+    case VD_ACT_NONE:
+        break;
+    case VD_ACT_RELU:
+        x = v_max(x, v_zero());
+        break;
+    case VD_ACT_PRELU:
+        x = v_if_negative(x, v_mul(x, v_load(ep->slope + at)));
+        break;
+    case VD_ACT_CLIP:
+        x = v_min(v_max(x, v_set(ep->lo)), v_set(ep->hi));
+        break;
+    case VD_ACT_SIGMOID:
+        x = v_sigmoid(x);
+        break;
+    }
+    return x;
+}
+
+/* --- dense ------------------------------------------------------------------------------------ */
+
+/* acc += k values of each of mr pixels (lying `step` floats apart) times k rows of nb weight panels. */
+INLINE void mac_strided(vf acc[MR][NB * NV], const float *a, size_t step, const float *w,
+                        size_t w_panel, int mr, int nb, size_t k)
+{
+    for (size_t i = 0; i < k; i++) {
+        vf b[NB * NV];
+        UNROLL for (int n = 0; n < nb * NV; n++)
+            b[n] = v_load(w + (size_t)(n / NV) * w_panel + i * VD_NC + (size_t)(n % NV) * VL);
+        UNROLL for (int m = 0; m < mr; m++)
+        {
+            vf x = v_bcast(a + (size_t)m * step + i);
+            UNROLL for (int n = 0; n < nb * NV; n++)
+                acc[m][n] = v_fma(x, b[n], acc[m][n]);
+        }
+    }
+}
+
+/* The same from a pointer for each pixel, one block of 16 channels: tiles that meet the padding. */
+INLINE void mac_pointers(vf acc[MR][NB * NV], const float *const *a, const float *w, size_t w_panel,
+                         int mr, int nb)
+{
+    for (size_t i = 0; i < VD_NC; i++) {
+        vf b[NB * NV];
+        UNROLL for (int n = 0; n < nb * NV; n++)
+            b[n] = v_load(w + (size_t)(n / NV) * w_panel + i * VD_NC + (size_t)(n % NV) * VL);
+        UNROLL for (int m = 0; m < mr; m++)
+        {
+            vf x = v_bcast(a[m] + i);
+            UNROLL for (int n = 0; n < nb * NV; n++)
+                acc[m][n] = v_fma(x, b[n], acc[m][n]);
+        }
+    }
+}
+
+INLINE void store_tile(vf acc[MR][NB * NV], float *dst, size_t dst_step, size_t dst_block,
+                       const struct vd_epilogue *ep, size_t block, size_t at, int mr, int nb)
+{
+    UNROLL for (int m = 0; m < mr; m++)
+    {
+        UNROLL for (int n = 0; n < nb * NV; n++)
+        {
+            size_t b = block + (size_t)(n / NV), lane = (size_t)(n % NV) * VL;
+            size_t o = at + (size_t)m * dst_step + lane;
+            const float *add = ep->add ? ep->add + b * ep->add_block_stride + o : NULL;
+            v_store(dst + b * dst_block + o, finish(acc[m][n], ep, b * VD_NC + lane, add));
+        }
+    }
+}
+
+/* mr output pixels from column x0 of row y, nb blocks from `block` on. */
+INLINE void conv_tile(const struct vd_conv_f32 *c, int32_t y, int32_t x0, size_t block, int mr, int nb)
+{
+    static const float zeros[VD_NC] = {0};
+    size_t cin = (size_t)c->ci_b * VD_NC, panel = (size_t)(c->kh * c->kw) * cin * VD_NC;
+    int32_t ix0 = x0 * c->stride_w - c->pad_left;
+    int32_t span = (mr - 1) * c->stride_w + (c->kw - 1) * c->dil_w;
+    int inside = ix0 >= 0 && ix0 + span < c->in_w;
+    vf acc[MR][NB * NV];
+    UNROLL for (int m = 0; m < mr; m++) UNROLL for (int n = 0; n < nb * NV; n++) acc[m][n] = v_zero();
+    for (int32_t ky = 0; ky < c->kh; ky++) {
+        int32_t iy = y * c->stride_h - c->pad_top + ky * c->dil_h;
+        if (iy < 0 || iy >= c->in_h)
+            continue;
+        const float *row = c->src + (size_t)iy * (size_t)c->in_w * VD_NC;
+        for (int32_t kx = 0; kx < c->kw; kx++) {
+            const float *w = c->wgt + block * panel + (size_t)(ky * c->kw + kx) * cin * VD_NC;
+            int32_t ix = ix0 + kx * c->dil_w;
+            for (size_t ib = 0; ib < (size_t)c->ci_b; ib++, w += VD_NC * VD_NC) {
+                const float *src = row + ib * c->src_block_stride;
+                if (inside) {
+                    mac_strided(acc, src + (size_t)ix * VD_NC, (size_t)c->stride_w * VD_NC, w, panel,
+                                mr, nb, VD_NC);
+                } else {
+                    const float *a[MR];
+                    UNROLL for (int m = 0; m < mr; m++)
+                    {
+                        int32_t x = ix + m * c->stride_w;
+                        a[m] = x >= 0 && x < c->in_w ? src + (size_t)x * VD_NC : zeros;
+                    }
+                    mac_pointers(acc, a, w, panel, mr, nb);
+                }
+            }
+        }
+    }
+    store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block,
+               ((size_t)y * (size_t)c->out_w + (size_t)x0) * VD_NC, mr, nb);
+}
+
+/* A 1x1 convolution of stride 1 over pixels that lie in one flat row. */
+INLINE void flat_tile(const struct vd_conv_f32 *c, size_t p, size_t block, int mr, int nb)
+{
+    size_t panel = (size_t)c->ci_b * VD_NC * VD_NC;
+    const float *w = c->wgt + block * panel, *a = c->src + p * VD_NC;
+    vf acc[MR][NB * NV];
+    UNROLL for (int m = 0; m < mr; m++) UNROLL for (int n = 0; n < nb * NV; n++) acc[m][n] = v_zero();
+    for (int32_t ib = 0; ib < c->ci_b; ib++, a += c->src_block_stride, w += VD_NC * VD_NC)
+        mac_strided(acc, a, VD_NC, w, panel, mr, nb, VD_NC);
+    store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, p * VD_NC, mr, nb);
+}
+
+/* Call TILE with the constant number of pixels that are left. */
+#define SWITCH_MR(n, TILE)                                                                         \
+    switch (n) {                                                                                   \
+    case 1:                                                                                        \
+        TILE(1);                                                                                   \
+        break;                                                                                     \
+    case 2:                                                                                        \
+        TILE(2);                                                                                   \
+        break;                                                                                     \
+    case 3:                                                                                        \
+        TILE(3);                                                                                   \
+        break;                                                                                     \
+    case 4:                                                                                        \
+        TILE(4);                                                                                   \
+        break;                                                                                     \
+    case 5:                                                                                        \
+        TILE(5);                                                                                   \
+        break;                                                                                     \
+    default:                                                                                       \
+        TILE(6);                                                                                   \
+        break;                                                                                     \
+    }
+
+INLINE void flat_panel(const struct vd_conv_f32 *c, size_t p, size_t end, size_t block, int nb)
+{
+    for (; p + MR <= end; p += MR)
+        flat_tile(c, p, block, MR, nb);
+    while (p < end) {
+        size_t left = end - p > 6 ? 6 : end - p;
+#define TILE(n) flat_tile(c, p, block, n, nb)
+        SWITCH_MR(left, TILE)
+#undef TILE
+        p += left;
+    }
+}
+
+/* Pixels in groups that stay in the second-level cache while every weight panel passes over them. */
+static void conv_flat(const struct vd_conv_f32 *c)
+{
+    enum {
+        GROUP_FLOATS = 48 * 1024
+    };
+    size_t first = (size_t)c->row0 * (size_t)c->out_w, last = (size_t)c->row1 * (size_t)c->out_w;
+    size_t group = GROUP_FLOATS / ((size_t)c->ci_b * VD_NC) / MR * MR;
+    group = group < 8 * MR ? 8 * MR : group;
+    for (size_t p = first; p < last; p += group) {
+        size_t end = last - p > group ? p + group : last, block = 0;
+        for (; block + NB <= (size_t)c->co_b; block += NB)
+            flat_panel(c, p, end, block, NB);
+        for (; block < (size_t)c->co_b; block++)
+            flat_panel(c, p, end, block, 1);
+    }
+}
+
+INLINE void conv_row(const struct vd_conv_f32 *c, int32_t y, size_t block, int nb)
+{
+    int32_t x = 0;
+    for (; x + MR <= c->out_w; x += MR)
+        conv_tile(c, y, x, block, MR, nb);
+    while (x < c->out_w) {
+        int32_t left = c->out_w - x > 6 ? 6 : c->out_w - x;
+#define TILE(n) conv_tile(c, y, x, block, n, nb)
+        SWITCH_MR(left, TILE)
+#undef TILE
+        x += left;
+    }
+}
+
+static void KFN(conv_f32)(const struct vd_conv_f32 *c)
+{
+    if (c->kh == 1 && c->kw == 1 && c->stride_h == 1 && c->stride_w == 1 && !c->pad_top &&
+        !c->pad_left && c->in_h == c->out_h && c->in_w == c->out_w) {
+        conv_flat(c);
+        return;
+    }
+    size_t block = 0;
+    for (; block + NB <= (size_t)c->co_b; block += NB)
+        for (int32_t y = c->row0; y < c->row1; y++)
+            conv_row(c, y, block, NB);
+    for (; block < (size_t)c->co_b; block++)
+        for (int32_t y = c->row0; y < c->row1; y++)
+            conv_row(c, y, block, 1);
+}
+
+/* --- the first layer ---------------------------------------------------------------------------- */
+
+/* mr pixels from planar input whose rows and planes lie row_step and plane_step apart. */
+INLINE void first_tile(const struct vd_conv_first_f32 *c, const float *src, size_t row_step,
+                       size_t plane_step, int32_t ky0, int32_t ky1, size_t block, size_t at, int mr,
+                       int nb)
+{
+    size_t panel = (size_t)(c->kh * c->kw * c->ci) * VD_NC;
+    vf acc[MR][NB * NV];
+    UNROLL for (int m = 0; m < mr; m++) UNROLL for (int n = 0; n < nb * NV; n++) acc[m][n] = v_zero();
+    for (int32_t ky = ky0; ky < ky1; ky++)
+        for (int32_t kx = 0; kx < c->kw; kx++) {
+            const float *w = c->wgt + block * panel + (size_t)((ky * c->kw + kx) * c->ci) * VD_NC;
+            const float *a = src + (size_t)ky * row_step + (size_t)(kx * c->dil_w);
+            for (int32_t i = 0; i < c->ci; i++)
+                mac_strided(acc, a + (size_t)i * plane_step, (size_t)c->stride_w,
+                            w + (size_t)i * VD_NC, panel, mr, nb, 1);
+        }
+    store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, at, mr, nb);
+}
+
+enum {
+    PATCH_COLS = 160
+};
+
+/* A tile at the left or right edge: its input with the padding in place, then the same kernel. */
+INLINE void first_edge(const struct vd_conv_first_f32 *c, int32_t y, int32_t x0, int32_t cols,
+                       int32_t ky0, int32_t ky1, size_t block, size_t at, int mr, int nb)
+{
+    float patch[4 * 11 * PATCH_COLS];
+    int32_t ix0 = x0 * c->stride_w - c->pad_left;
+    for (int32_t i = 0; i < c->ci; i++)
+        for (int32_t ky = ky0; ky < ky1; ky++) {
+            int32_t iy = y * c->stride_h - c->pad_top + ky * c->dil_h;
+            const float *row = c->src + (size_t)i * c->src_plane_stride + (size_t)iy * (size_t)c->in_w;
+            float *out = patch + (size_t)(i * c->kh + ky) * (size_t)cols;
+            for (int32_t k = 0; k < cols; k++)
+                out[k] = ix0 + k >= 0 && ix0 + k < c->in_w ? row[ix0 + k] : 0;
+        }
+    first_tile(c, patch, (size_t)cols, (size_t)(c->kh * cols), ky0, ky1, block, at, mr, nb);
+}
+
+INLINE void first_one(const struct vd_conv_first_f32 *c, int32_t y, int32_t x, size_t block, int mr,
+                      int nb)
+{
+    int32_t ky0 = 0, ky1 = c->kh, iy = y * c->stride_h - c->pad_top;
+    while (ky0 < ky1 && iy + ky0 * c->dil_h < 0)
+        ky0++;
+    while (ky1 > ky0 && iy + (ky1 - 1) * c->dil_h >= c->in_h)
+        ky1--;
+    int32_t ix = x * c->stride_w - c->pad_left;
+    int32_t cols = (mr - 1) * c->stride_w + (c->kw - 1) * c->dil_w + 1;
+    size_t at = ((size_t)y * (size_t)c->out_w + (size_t)x) * VD_NC;
+    if (ix >= 0 && ix + cols <= c->in_w)
+        first_tile(c, c->src + (ptrdiff_t)iy * c->in_w + ix, (size_t)(c->dil_h * c->in_w),
+                   c->src_plane_stride, ky0, ky1, block, at, mr, nb);
+    else
+        first_edge(c, y, x, cols, ky0, ky1, block, at, mr, nb);
+}
+
+INLINE void first_row(const struct vd_conv_first_f32 *c, int32_t y, size_t block, int nb)
+{
+    int32_t x = 0;
+    for (; x + MR <= c->out_w; x += MR)
+        first_one(c, y, x, block, MR, nb);
+    while (x < c->out_w) {
+        int32_t left = c->out_w - x > 6 ? 6 : c->out_w - x;
+#define TILE(n) first_one(c, y, x, block, n, nb)
+        SWITCH_MR(left, TILE)
+#undef TILE
+        x += left;
+    }
+}
+
+static void KFN(conv_first_f32)(const struct vd_conv_first_f32 *c)
+{
+    if (c->kh > 11 || (MR - 1) * c->stride_w + (c->kw - 1) * c->dil_w + 1 > PATCH_COLS) {
+        vd_conv_first_f32_c(c);
+        return;
+    }
+    for (int32_t y = c->row0; y < c->row1; y++) {
+        size_t block = 0;
+        for (; block + NB <= (size_t)c->co_b; block += NB)
+            first_row(c, y, block, NB);
+        for (; block < (size_t)c->co_b; block++)
+            first_row(c, y, block, 1);
+    }
+}
+
+/* --- fully connected ----------------------------------------------------------------------------- */
+
+/* One row: four independent sums a register hide the latency while the weights stream past. */
+static void gemm_row(const float *a, const float *w, float *dst, size_t k,
+                     const struct vd_epilogue *ep, size_t block)
+{
+    vf acc[4][NV];
+    size_t i = 0;
+    UNROLL for (int u = 0; u < 4; u++) UNROLL for (int n = 0; n < NV; n++) acc[u][n] = v_zero();
+    for (; i + 4 <= k; i += 4) {
+        __builtin_prefetch(w + (i + 64) * VD_NC);
+        __builtin_prefetch(w + (i + 65) * VD_NC);
+        __builtin_prefetch(w + (i + 66) * VD_NC);
+        __builtin_prefetch(w + (i + 67) * VD_NC);
+        UNROLL for (int u = 0; u < 4; u++)
+        {
+            vf x = v_bcast(a + i + u);
+            UNROLL for (int n = 0; n < NV; n++)
+                acc[u][n] = v_fma(x, v_load(w + (i + (size_t)u) * VD_NC + (size_t)n * VL), acc[u][n]);
+        }
+    }
+    for (; i < k; i++)
+        UNROLL for (int n = 0; n < NV; n++)
+            acc[0][n] = v_fma(v_bcast(a + i), v_load(w + i * VD_NC + (size_t)n * VL), acc[0][n]);
+    UNROLL for (int n = 0; n < NV; n++)
+    {
+        vf x = v_add(v_add(acc[0][n], acc[1][n]), v_add(acc[2][n], acc[3][n]));
+        size_t at = block * VD_NC + (size_t)n * VL;
+        v_store(dst + at, finish(x, ep, at, ep->add ? ep->add + at : NULL));
+    }
+}
+
+INLINE void gemm_tile(const float *a, size_t lda, const float *wgt, float *dst, size_t ldd, size_t k,
+                      const struct vd_epilogue *ep, size_t block, int mr)
+{
+    vf acc[MR][NB * NV];
+    UNROLL for (int m = 0; m < mr; m++) UNROLL for (int n = 0; n < NV; n++) acc[m][n] = v_zero();
+    mac_strided(acc, a, lda, wgt + block * k * VD_NC, 0, mr, 1, k);
+    UNROLL for (int m = 0; m < mr; m++)
+    {
+        UNROLL for (int n = 0; n < NV; n++)
+        {
+            size_t ch = block * VD_NC + (size_t)n * VL, o = (size_t)m * ldd + ch;
+            v_store(dst + o, finish(acc[m][n], ep, ch, ep->add ? ep->add + o : NULL));
+        }
+    }
+}
+
+static void KFN(gemm_f32)(const float *a, size_t lda, const float *wgt, float *dst, size_t ldd,
+                          int32_t m, int32_t n_b, int32_t k, const struct vd_epilogue *ep)
+{
+    for (size_t b = 0; b < (size_t)n_b; b++) {
+        if (m == 1) {
+            gemm_row(a, wgt + b * (size_t)k * VD_NC, dst, (size_t)k, ep, b);
+            continue;
+        }
+        for (int32_t r = 0; r < m;) {
+            int32_t left = m - r > 6 ? 6 : m - r;
+            const float *from = a + (size_t)r * lda;
+            struct vd_epilogue e = *ep;
+            e.add = ep->add ? ep->add + (size_t)r * ldd : NULL;
+#define TILE(n) gemm_tile(from, lda, wgt, dst + (size_t)r * ldd, ldd, (size_t)k, &e, b, n)
+            SWITCH_MR(left, TILE)
+#undef TILE
+            r += left;
+        }
+    }
+}
+
+/* --- depthwise ------------------------------------------------------------------------------------ */
+
+/* One output pixel with all checks: edges. `lane` is the register within the block. */
+INLINE void dw_pixel(const struct vd_dwconv_f32 *c, const float *src, const float *wgt, float *dst,
+                     int32_t y, int32_t x, size_t b, size_t lane)
+{
+    vf acc = v_zero();
+    for (int32_t ky = 0; ky < c->kh; ky++) {
+        int32_t iy = y * c->stride_h - c->pad_top + ky * c->dil_h;
+        if (iy < 0 || iy >= c->in_h)
+            continue;
+        for (int32_t kx = 0; kx < c->kw; kx++) {
+            int32_t ix = x * c->stride_w - c->pad_left + kx * c->dil_w;
+            if (ix < 0 || ix >= c->in_w)
+                continue;
+            acc = v_fma(v_load(src + ((size_t)iy * (size_t)c->in_w + (size_t)ix) * VD_NC + lane),
+                        v_load(wgt + (size_t)(ky * c->kw + kx) * VD_NC + lane), acc);
+        }
+    }
+    size_t o = ((size_t)y * (size_t)c->out_w + (size_t)x) * VD_NC + lane;
+    v_store(dst + o, finish(acc, &c->ep, b * VD_NC + lane,
+                            c->ep.add ? c->ep.add + b * c->ep.add_block_stride + o : NULL));
+}
+
+/* DW pixels of a 3x3 window whose columns are all inside; each column loaded once for all taps. */
+INLINE void dw3_tile(const struct vd_dwconv_f32 *c, const float *const row[3], const vf w[9],
+                     float *dst, int32_t y, int32_t x, size_t b, size_t lane, int s)
+{
+    vf acc[DW];
+    UNROLL for (int m = 0; m < DW; m++) acc[m] = v_zero();
+    size_t ix = (size_t)(x * s - c->pad_left) * VD_NC + lane;
+    UNROLL for (int ky = 0; ky < 3; ky++)
+    {
+        if (!row[ky])
+            continue;
+        const float *p = row[ky] + ix;
+        UNROLL for (int col = 0; col < (DW - 1) * s + 3; col++)
+        {
+            vf v = v_load(p + (size_t)col * VD_NC);
+            UNROLL for (int m = 0; m < DW; m++)
+            {
+                int kx = col - m * s;
+                if (kx >= 0 && kx < 3)
+                    acc[m] = v_fma(v, w[ky * 3 + kx], acc[m]);
+            }
+        }
+    }
+    size_t o = ((size_t)y * (size_t)c->out_w + (size_t)x) * VD_NC + lane;
+    const float *add = c->ep.add ? c->ep.add + b * c->ep.add_block_stride + o : NULL;
+    UNROLL for (int m = 0; m < DW; m++)
+        v_store(dst + o + (size_t)m * VD_NC,
+                finish(acc[m], &c->ep, b * VD_NC + lane, add ? add + (size_t)m * VD_NC : NULL));
+}
+
+INLINE void dw3_row(const struct vd_dwconv_f32 *c, const float *src, const float *wgt, float *dst,
+                    int32_t y, size_t b, size_t lane, int s)
+{
+    const float *row[3];
+    vf w[9];
+    int32_t x = 0;
+    UNROLL for (int t = 0; t < 9; t++) w[t] = v_load(wgt + (size_t)t * VD_NC + lane);
+    for (int ky = 0; ky < 3; ky++) {
+        int32_t iy = y * s - c->pad_top + ky;
+        row[ky] = iy < 0 || iy >= c->in_h ? NULL : src + (size_t)iy * (size_t)c->in_w * VD_NC;
+    }
+    for (; x < c->out_w && x * s < c->pad_left; x++)
+        dw_pixel(c, src, wgt, dst, y, x, b, lane);
+    for (; x + DW <= c->out_w && (x + DW - 1) * s - c->pad_left + 2 < c->in_w; x += DW)
+        dw3_tile(c, row, w, dst, y, x, b, lane, s);
+    for (; x < c->out_w; x++)
+        dw_pixel(c, src, wgt, dst, y, x, b, lane);
+}
+
+static void KFN(dwconv_f32)(const struct vd_dwconv_f32 *c)
+{
+    int three = c->kh == 3 && c->kw == 3 && c->dil_h == 1 && c->dil_w == 1 &&
+                c->stride_h == c->stride_w && c->stride_h <= 2;
+    size_t taps = (size_t)(c->kh * c->kw);
+    for (size_t b = 0; b < (size_t)c->c_b; b++) {
+        const float *src = c->src + b * c->src_block_stride, *wgt = c->wgt + b * taps * VD_NC;
+        float *dst = c->dst + b * c->dst_block_stride;
+        for (int32_t y = c->row0; y < c->row1; y++)
+            for (size_t lane = 0; lane < VD_NC; lane += VL) {
+                if (three && c->stride_h == 1)
+                    dw3_row(c, src, wgt, dst, y, b, lane, 1);
+                else if (three)
+                    dw3_row(c, src, wgt, dst, y, b, lane, 2);
+                else
+                    for (int32_t x = 0; x < c->out_w; x++)
+                        dw_pixel(c, src, wgt, dst, y, x, b, lane);
+            }
+    }
+}
