@@ -17,7 +17,7 @@ extern "C" {
 #define VD_FACES_MAX        1024 /**< most faces that one call reports */
 
 /** A detected face. Points: eye on the image's left, other eye, nose tip, mouth corner on the
- *  image's left, other mouth corner; x,y pairs in source pixels (they may lie outside the image). */
+ *  image's left, other mouth corner; x,y pairs in source pixels (perhaps outside the image). */
 struct vd_face {
     struct vd_box box;
     float score;  /**< detector score, 0..1 */
@@ -27,26 +27,26 @@ struct vd_face {
 
 /** Why a face is no good for comparison (ISO/IEC 29794-5 calls these quality components). */
 enum vd_quality_reason {
-    VD_Q_TOO_SMALL = 1 << 0,  /**< too few pixels between the eyes */
-    VD_Q_BLURRED = 1 << 1,    /**< not sharp enough */
-    VD_Q_POSE = 1 << 2,       /**< turned too far away */
-    VD_Q_DARK = 1 << 3,       /**< underexposed */
-    VD_Q_BRIGHT = 1 << 4,     /**< overexposed */
-    VD_Q_FLAT = 1 << 5,       /**< too little contrast */
-    VD_Q_CUT_OFF = 1 << 6,    /**< the picture's edge cuts the face */
-    VD_Q_NO_POINTS = 1 << 7,  /**< the detector gave no landmarks */
-    VD_Q_UNCERTAIN = 1 << 8,  /**< low detector score: perhaps no face at all */
-    VD_Q_GEOMETRY = 1 << 9    /**< the five points cannot be those of a face */
+    VD_Q_TOO_SMALL = 1 << 0, /**< too few pixels between the eyes */
+    VD_Q_BLURRED = 1 << 1,   /**< not sharp enough */
+    VD_Q_POSE = 1 << 2,      /**< turned too far away */
+    VD_Q_DARK = 1 << 3,      /**< underexposed */
+    VD_Q_BRIGHT = 1 << 4,    /**< overexposed */
+    VD_Q_FLAT = 1 << 5,      /**< too little contrast */
+    VD_Q_CUT_OFF = 1 << 6,   /**< the picture's edge cuts the face */
+    VD_Q_NO_POINTS = 1 << 7, /**< the detector gave no landmarks */
+    VD_Q_UNCERTAIN = 1 << 8, /**< low detector score: perhaps no face at all */
+    VD_Q_GEOMETRY = 1 << 9   /**< the five points cannot be those of a face */
 };
 
 struct vd_quality {
-    float interocular_px; /**< distance between the eyes, source pixels */
-    float sharpness;      /**< 0 (flat) .. 1 (crisp), measured on the aligned crop */
+    float interocular_px;               /**< distance between the eyes, source pixels */
+    float sharpness;                    /**< 0 (flat) .. 1 (crisp), measured on the aligned crop */
     float yaw_deg, pitch_deg, roll_deg; /**< from the five points: coarse, signs as in face.md */
-    float brightness;     /**< mean luma of the aligned crop, 0..255 */
-    float contrast;       /**< standard deviation of that luma */
-    float score;          /**< 0..1, all of the above together; ranks best shots */
-    uint32_t reasons;     /**< VD_Q_* bits; 0 means usable */
+    float brightness;                   /**< mean luma of the aligned crop, 0..255 */
+    float contrast;                     /**< standard deviation of that luma */
+    float score;                        /**< 0..1, all of the above together; ranks best shots */
+    uint32_t reasons;                   /**< VD_Q_* bits; 0 means usable */
 };
 
 /** Thresholds below (above) which a reason is raised. vd_quality_limits_default() fills them. */
@@ -56,28 +56,30 @@ struct vd_quality_limits {
 };
 
 /** The numeric representation of a face. It is as sensitive as a photograph: keep it in memory
- *  from vd_templates_alloc() (locked, not dumped, wiped) and wipe copies with vd_template_wipe(). */
+ *  from vd_templates_alloc() (locked, not dumped, wiped) and wipe copies with vd_template_wipe().
+ */
 struct vd_template {
     uint8_t model[VD_DIGEST_BYTES]; /**< SHA-256 of the model file that made it */
     uint32_t dim;                   /**< 1..VD_TEMPLATE_DIM_MAX; 0 = empty */
     uint32_t reserved;
-    float v[VD_TEMPLATE_DIM_MAX];   /**< L2-normalised; entries past dim are 0 */
+    float v[VD_TEMPLATE_DIM_MAX]; /**< L2-normalised; entries past dim are 0 */
 };
 
 typedef struct vd_engine vd_engine; /* models and one workspace; one thread at a time */
 
 struct vd_engine_options {
-    const char *models_dir; /**< folder of manifests; NULL = $VEDETTE_MODELS, then built-in places */
-    const char *weights_dir;/**< folder of weight files; NULL = $VEDETTE_WEIGHTS, then built-in */
-    const char *detector;   /**< manifest name; NULL = "yunet" */
-    const char *recogniser; /**< manifest name; NULL = "sface" */
-    const char *refiner;    /**< manifest name; NULL = "mtcnn-onet"; "" = none */
-    const char *isa;        /**< "auto" (NULL), "c", "avx2", "avx512": the highest level to use */
-    float detect_threshold; /**< 0..1; 0 = the manifest's */
-    float nms_iou;          /**< 0..1; 0 = the manifest's */
-    int32_t detect_max_side_px;  /**< longest side fed to the detector; 0 = 1920 */
-    int32_t min_face_px;    /**< smallest face height looked for; 0 = 16 */
-    uint32_t detect_only;   /**< 1 = do not load recogniser */
+    const char
+        *models_dir; /**< folder of manifests; NULL = $VEDETTE_MODELS, then built-in places */
+    const char *weights_dir; /**< folder of weight files; NULL = $VEDETTE_WEIGHTS, then built-in */
+    const char *detector;    /**< manifest name; NULL = "yunet" */
+    const char *recogniser;  /**< manifest name; NULL = "sface" */
+    const char *refiner;     /**< manifest name; NULL = "mtcnn-onet"; "" = none */
+    const char *isa;         /**< "auto" (NULL), "c", "avx2", "avx512": the highest level to use */
+    float detect_threshold;  /**< 0..1; 0 = the manifest's */
+    float nms_iou;           /**< 0..1; 0 = the manifest's */
+    int32_t detect_max_side_px; /**< longest side fed to the detector; 0 = 1920 */
+    int32_t min_face_px;        /**< smallest face height looked for; 0 = 16 */
+    uint32_t detect_only;       /**< 1 = do not load recogniser */
     uint32_t reserved[8];
 };
 
@@ -119,8 +121,8 @@ VD_API VD_MUST_CHECK vd_status vd_face_quality(vd_engine *e, const struct vd_ima
                                                struct vd_quality *out);
 
 /** Align a face by its five points and make its template.
- *  @param flip 1 = average with the mirrored crop (enrolment: +0.3..0.8 points TMR, twice the cost).
- *  Errors: VD_E_INVAL bad view or a face without points. */
+ *  @param flip 1 = average with the mirrored crop (enrolment: +0.3..0.8 points TMR, twice the
+ * cost). Errors: VD_E_INVAL bad view or a face without points. */
 VD_API VD_MUST_CHECK vd_status vd_face_embed(vd_engine *e, const struct vd_image *img,
                                              const struct vd_face *face, int flip,
                                              struct vd_template *out);

@@ -14,9 +14,9 @@ typedef struct vd_gallery vd_gallery;
 
 /** One candidate: a subject (not a reference: the best of its references counts). */
 struct vd_candidate {
-    uint64_t subject;    /**< the caller's id */
-    uint64_t reference;  /**< the caller's id of the best reference */
-    float similarity;    /**< cosine, -1..1 */
+    uint64_t subject;   /**< the caller's id */
+    uint64_t reference; /**< the caller's id of the best reference */
+    float similarity;   /**< cosine, -1..1 */
 };
 
 /** An empty gallery for one model and length. References lie in locked, non-dumpable memory that
@@ -42,7 +42,8 @@ VD_API int vd_gallery_locked(const vd_gallery *g);
 /** The k most similar SUBJECTS, best first; exact. Fewer than k subjects: *n is smaller.
  *  Threads: any number of searches at once, none while adding or removing.
  *  Errors: VD_E_MISMATCH template of another model. An empty gallery is VD_OK with *n == 0. */
-VD_API VD_MUST_CHECK vd_status vd_gallery_search(const vd_gallery *g, const struct vd_template *probe,
+VD_API VD_MUST_CHECK vd_status vd_gallery_search(const vd_gallery *g,
+                                                 const struct vd_template *probe,
                                                  struct vd_candidate *out, size_t k, size_t *n);
 
 #ifdef __cplusplus

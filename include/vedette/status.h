@@ -7,8 +7,8 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define VD_API        __attribute__((visibility("default")))
-#define VD_MUST_CHECK __attribute__((warn_unused_result))
+#define VD_API               __attribute__((visibility("default")))
+#define VD_MUST_CHECK        __attribute__((warn_unused_result))
 #define VD_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define VD_API

@@ -5,8 +5,8 @@
  * program has its pixels from a camera or a decoder instead: vedette decodes nothing here, it takes
  * views of RGB, BGR, grey, I420 or NV12 (image.h). Build it with
  *     cc -std=c17 who.c $(pkg-config --cflags --libs vedette) -o who
- * and run it as `who person.ppm crowd.ppm` where VEDETTE_MODELS and VEDETTE_WEIGHTS name the folders
- * of manifests and of weights. It is extracted from here, built and run by tests/headers.
+ * and run it as `who person.ppm crowd.ppm`, with VEDETTE_MODELS and VEDETTE_WEIGHTS naming the
+ * folders of manifests and of weights. It is extracted from here, built and run by tests/headers.
  *
  * @example who.c
  *     #include <stdio.h>
@@ -122,8 +122,8 @@
 extern "C" {
 #endif
 
-/** What was compiled against. While MAJOR is 0, a new MINOR may break programs and has a new soname;
- *  from 1.0.0 on only a new MAJOR may. */
+/** What was compiled against. While MAJOR is 0, a new MINOR may break programs and has a new
+ *  soname; from 1.0.0 on only a new MAJOR may. */
 #define VD_VERSION_MAJOR 0
 #define VD_VERSION_MINOR 1
 #define VD_VERSION_PATCH 0

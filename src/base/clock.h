@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 struct vd_clock {
-    int64_t (*mono_ns)(void *opaque);                /**< monotonic */
-    int64_t (*wall_ns)(void *opaque);                /**< since 1970-01-01 UTC */
+    int64_t (*mono_ns)(void *opaque); /**< monotonic */
+    int64_t (*wall_ns)(void *opaque); /**< since 1970-01-01 UTC */
     void (*sleep_ns)(void *opaque, int64_t ns);
     void *opaque;
 };

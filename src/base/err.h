@@ -4,7 +4,7 @@
 
 #include "vedette/status.h"
 
-/** Set *err (NULL-safe) and return st, so that `return vd_fail(err, VD_E_IO, "...", ...)` reads well. */
+/** Set *err (NULL-safe) and return st: `return vd_fail(err, VD_E_IO, "...", ...)` reads well. */
 vd_status vd_fail(struct vd_err *err, vd_status st, const char *fmt, ...) VD_PRINTF(3, 4);
 
 /** Put "prefix: " in front of a message that came from below. Returns err->code (or st if NULL). */

@@ -1,14 +1,15 @@
 /* Compute kernels: one table of function pointers, filled by a ladder of instruction-set levels.
  *
- * BLOCKED LAYOUT ("nc16"): a tensor of C channels, H rows, W columns lies as [C16][H][W][16] floats,
- * C16 = ceil(C/16), 64-byte aligned. The lanes past C in the last block hold finite values that
- * nobody reads as data: weights that meet them are zero.
+ * BLOCKED LAYOUT ("nc16"): a tensor of C channels, H rows, W columns lies as [C16][H][W][16]
+ * floats, C16 = ceil(C/16), 64-byte aligned. The lanes past C in the last block hold finite values
+ * that nobody reads as data: weights that meet them are zero.
  *
  * WEIGHTS for conv are packed at load by vd_pack_conv_f32(): [C16out][kh][kw][Cin_pad][16], where
  * Cin_pad = C16in*16 and the innermost 16 are output channels; entries past Cin or Cout are zero.
  * bias, slope: [C16out*16], padded with zeros.
  *
- * No kernel allocates, locks or reads past what it states. All run with FTZ/DAZ set by the caller. */
+ * No kernel allocates, locks or reads past what it states. All run with FTZ/DAZ set by the caller.
+ */
 #ifndef VD_KERN_H
 #define VD_KERN_H
 
@@ -22,34 +23,34 @@
 /** What is applied to the accumulator, in this order: + bias, + add (residual), activation. */
 enum vd_act {
     VD_ACT_NONE = 0,
-    VD_ACT_RELU = 1,   /**< max(x, 0) */
-    VD_ACT_PRELU = 2,  /**< x >= 0 ? x : slope[c]*x; LeakyRelu is the same with equal slopes */
-    VD_ACT_CLIP = 3,   /**< min(max(x, lo), hi) */
+    VD_ACT_RELU = 1,  /**< max(x, 0) */
+    VD_ACT_PRELU = 2, /**< x >= 0 ? x : slope[c]*x; LeakyRelu is the same with equal slopes */
+    VD_ACT_CLIP = 3,  /**< min(max(x, lo), hi) */
     VD_ACT_SIGMOID = 4
 };
 
 struct vd_epilogue {
-    const float *bias;  /**< [C16out*16] or NULL */
-    const float *slope; /**< [C16out*16], PRELU only */
-    const float *add;   /**< residual in the layout of dst, or NULL */
+    const float *bias;       /**< [C16out*16] or NULL */
+    const float *slope;      /**< [C16out*16], PRELU only */
+    const float *add;        /**< residual in the layout of dst, or NULL */
     size_t add_block_stride; /**< floats from one channel block of add to the next */
     enum vd_act act;
-    float lo, hi;       /**< CLIP only */
+    float lo, hi; /**< CLIP only */
 };
 
-/** A convolution over blocked tensors. Output rows [row0,row1) of all output blocks are computed. */
+/** A convolution over blocked tensors: output rows [row0,row1) of all output blocks. */
 struct vd_conv_f32 {
     const float *src;        /**< [ci_b][in_h][in_w][16] */
     float *dst;              /**< [co_b][out_h][out_w][16] */
     const float *wgt;        /**< packed, see above */
     size_t src_block_stride; /**< floats from one channel block to the next (>= in_h*in_w*16) */
     size_t dst_block_stride;
-    int32_t ci_b, co_b;      /**< channel blocks */
+    int32_t ci_b, co_b; /**< channel blocks */
     int32_t in_h, in_w, out_h, out_w;
     int32_t kh, kw, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
     int32_t row0, row1;
     struct vd_epilogue ep;
-    float *scratch;          /**< vd_kern.conv_scratch_floats floats, aligned */
+    float *scratch; /**< vd_kern.conv_scratch_floats floats, aligned */
 };
 
 /** First layer: planar input of few channels (ci <= 4, [ci][in_h][in_w] floats) to blocked output.
@@ -100,13 +101,15 @@ struct vd_kern {
     void (*dwconv_f32)(const struct vd_dwconv_f32 *c);
     void (*pool_f32)(const struct vd_pool_f32 *p);
 
-    /** dst[m][n16*16] = epilogue(sum_k a[m][k]*wgt[n_b][k][16]) for n_b blocks; a rows lie lda apart,
-     *  dst rows ldd apart (ldd >= n_b*16). Fully connected layers. add, if any, has ldd too. */
+    /** dst[m][n16*16] = epilogue(sum_k a[m][k]*wgt[n_b][k][16]) for n_b blocks; a rows lie lda
+     * apart, dst rows ldd apart (ldd >= n_b*16). Fully connected layers. add, if any, has ldd too.
+     */
     void (*gemm_f32)(const float *a, size_t lda, const float *wgt, float *dst, size_t ldd,
                      int32_t m, int32_t n_b, int32_t k, const struct vd_epilogue *ep);
 
     /** dst = act(a (+|*) b), n floats (n a multiple of 16), channel of element i is i%16 of block
-     *  `block` for bias/slope purposes: ep->bias/slope already point at the block; ep->add unused. */
+     *  `block` for bias/slope purposes: ep->bias/slope already point at the block; ep->add unused.
+     */
     void (*eltwise_add_f32)(const float *a, const float *b, float *dst, size_t n,
                             const struct vd_epilogue *ep);
     void (*eltwise_mul_f32)(const float *a, const float *b, float *dst, size_t n,
@@ -139,7 +142,7 @@ struct vd_kern {
 void vd_kern_init(struct vd_kern *k, enum vd_isa isa);
 
 /* Packing (plain C, at load). src is ONNX order [co][ci][kh][kw]. */
-size_t vd_pack_conv_f32_size(int32_t co, int32_t ci, int32_t kh, int32_t kw);     /* floats */
+size_t vd_pack_conv_f32_size(int32_t co, int32_t ci, int32_t kh, int32_t kw); /* floats */
 void vd_pack_conv_f32(float *dst, const float *src, int32_t co, int32_t ci, int32_t kh, int32_t kw);
 size_t vd_pack_conv_first_f32_size(int32_t co, int32_t ci, int32_t kh, int32_t kw);
 void vd_pack_conv_first_f32(float *dst, const float *src, int32_t co, int32_t ci, int32_t kh,

@@ -9,12 +9,12 @@
 
 /** A decoded frame: a counted reference to shared, read-only pixels. */
 struct vd_frame {
-    struct vd_image image;   /**< I420, NV12 or GRAY8 for video; any format for stills */
-    int64_t pts_ms;          /**< time within the stream, from its own timestamps; 0 at its start */
-    int64_t captured_mono_ns;/**< read once, when the frame left the decoder (or was due, realtime) */
+    struct vd_image image; /**< I420, NV12 or GRAY8 for video; any format for stills */
+    int64_t pts_ms;        /**< time within the stream, from its own timestamps; 0 at its start */
+    int64_t captured_mono_ns; /**< read once, as it left the decoder (or was due) */
     int64_t captured_wall_ns;
-    uint64_t index;          /**< 0, 1, 2 .. of frames decoded */
-    uint32_t generation;     /**< grows when the stream was re-opened or changed its format */
+    uint64_t index;      /**< 0, 1, 2 .. of frames decoded */
+    uint32_t generation; /**< grows when the stream was re-opened or changed its format */
 };
 struct vd_frame *vd_frame_ref(struct vd_frame *f);
 void vd_frame_unref(struct vd_frame **f);
@@ -22,16 +22,16 @@ void vd_frame_unref(struct vd_frame **f);
 enum vd_source_kind {
     VD_SOURCE_FILE,   /**< video file: never drops, ends */
     VD_SOURCE_STILLS, /**< image file or folder of images: one frame each, in name order */
-    VD_SOURCE_LIVE    /**< rtsp://, http(s):// live, HLS live, /dev/video*: drops when late, reconnects */
+    VD_SOURCE_LIVE    /**< rtsp://, http(s)://, HLS, /dev/video*: drops when late, reconnects */
 };
 
 struct vd_source_options {
-    int32_t realtime;        /**< files: pace frames by their timestamps and behave as live (drop) */
-    int32_t threads;         /**< decoder threads; 0 = 1 */
+    int32_t realtime; /**< files: pace frames by their timestamps and behave as live (drop) */
+    int32_t threads;  /**< decoder threads; 0 = 1 */
     int64_t open_timeout_ns, read_timeout_ns; /**< live: 0 = 10 s, 5 s */
-    int32_t rtsp_udp;        /**< 1 = allow UDP first; default TCP */
-    int32_t max_reconnects;  /**< live: -1 = for ever; 0 = default 5 */
-    const char *format;      /**< force a demuxer name, e.g. "v4l2"; NULL = by content */
+    int32_t rtsp_udp;                         /**< 1 = allow UDP first; default TCP */
+    int32_t max_reconnects;                   /**< live: -1 = for ever; 0 = default 5 */
+    const char *format; /**< force a demuxer name, e.g. "v4l2"; NULL = by content */
 };
 
 struct vd_source;
@@ -52,13 +52,13 @@ void vd_source_interrupt(struct vd_source *s);
 struct vd_source_info {
     enum vd_source_kind kind;
     int32_t width_px, height_px;
-    double frames_per_second;  /**< as the container says; 0 unknown */
-    int64_t duration_ms;       /**< 0 unknown */
-    int64_t frames_expected;   /**< 0 unknown */
+    double frames_per_second; /**< as the container says; 0 unknown */
+    int64_t duration_ms;      /**< 0 unknown */
+    int64_t frames_expected;  /**< 0 unknown */
     char codec[32];
-    char label[256];           /**< what to show people: no user name, no password */
+    char label[256]; /**< what to show people: no user name, no password */
     uint64_t frames_damaged, reconnects;
-    char frame_name[256];      /**< stills: file name of the frame read last */
+    char frame_name[256]; /**< stills: file name of the frame read last */
 };
 void vd_source_get_info(const struct vd_source *s, struct vd_source_info *info);
 
@@ -72,8 +72,8 @@ VD_MUST_CHECK vd_status vd_still_decode(struct vd_frame **out, const void *data,
 /** What to draw into an annotated frame. */
 struct vd_mark {
     struct vd_box box;
-    int32_t alert;      /**< 1: framed and labelled; 0: blurred beyond recognition */
-    char label[96];     /**< UTF-8; drawn for alerts only */
+    int32_t alert;  /**< 1: framed and labelled; 0: blurred beyond recognition */
+    char label[96]; /**< UTF-8; drawn for alerts only */
 };
 struct vd_video_writer;
 /** H.264 (libx264; MPEG-4 if the libav at hand lacks it) in MP4, timestamps of the frames. */

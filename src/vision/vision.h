@@ -12,8 +12,8 @@
 
 /** How a network wants its pixels: planar float, value = (v - mean[c]) * scale[c]. */
 struct vd_pixel_norm {
-    int32_t bgr;     /**< 1: plane 0 is blue */
-    int32_t grey;    /**< 1: one plane of luma */
+    int32_t bgr;  /**< 1: plane 0 is blue */
+    int32_t grey; /**< 1: one plane of luma */
     float mean[3], scale[3];
 };
 
@@ -84,8 +84,8 @@ vd_status vd_align_warp(const struct vd_image *img, const struct vd_similarity *
 /* --- quality ------------------------------------------------------------------------------- */
 
 /** From the face and the luma of its aligned crop (size x size floats, 0..255). */
-void vd_quality_measure(const struct vd_image *img, const struct vd_face *face,
-                        const float *luma, int32_t size_px, const struct vd_quality_limits *limits,
+void vd_quality_measure(const struct vd_image *img, const struct vd_face *face, const float *luma,
+                        int32_t size_px, const struct vd_quality_limits *limits,
                         struct vd_quality *out);
 
 #endif
