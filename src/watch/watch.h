@@ -2,6 +2,7 @@
 #ifndef VD_WATCH_H
 #define VD_WATCH_H
 
+#include <signal.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -9,86 +10,138 @@
 #include "vedette/face.h"
 #include "vedette/gallery.h"
 
-#define VD_PERSON_NAME_MAX 128
+#define VD_PERSON_NAME_MAX   128
+#define VD_WATCH_SOURCES_MAX 16
+/** Most pictures that one watchlist folder may hold. */
+#define VD_WATCHLIST_IMAGES_MAX 100000
+
+/* --- the watchlist --------------------------------------------------------------------------- */
 
 /** The people looked for, as read from a folder. */
 struct vd_watchlist;
+
 /** One verdict of an enrolment: an image accepted or refused, and why. */
 struct vd_enrol_verdict {
-    char file[256];
+    char file[256]; /**< path below DIR */
     char person[VD_PERSON_NAME_MAX];
     int32_t accepted;
-    char reason[160]; /**< "ok", "no face", "2 faces: which one?", "too small: 14 px" */
-    struct vd_quality quality;
-    int32_t faces;
+    char reason[200];          /**< "ok", "no face found", "2 faces: crop the picture to one" ... */
+    char warning[200];         /**< "looks like bob: ..."; "" = none */
+    struct vd_quality quality; /**< of the face meant; zeros when there is none */
+    int32_t faces;             /**< found; -1 = the picture could not be read */
 };
-/** Read DIR (one image a person, or a folder a person). verdict() is called for each image.
- *  A watchlist with nobody in it is VD_E_FORMAT. dry = 1 checks only (*out = NULL). */
+
+/* ENROLMENT
+ * (1) DIR/alice.jpg is alice; every picture in DIR/alice/ is alice. Hidden files, and files whose
+ *     names say text (.txt .md .csv .json .yaml .yml), are passed over in silence.
+ * (2) A picture is accepted with exactly one face, or when one face dominates: at least twice as
+ * tall as any other and its centre in the middle half of the picture. Never a guess otherwise. (3)
+ * The face must pass the limits; each reason is named. (4) Two names whose pictures match at the
+ * threshold are reported as look-alikes. They stay two entries, and the margin is not applied
+ * between those two: it asks for a lead over other people, and one person under two names (or
+ * twins) would silence both. */
+
+/** Read DIR. verdict() (may be NULL) is called for each picture, in name order. dry = 1 checks only
+ *  (*out = NULL). threshold: above which two names look alike; 0 = the recogniser's.
+ *  Errors: VD_E_NOTFOUND, VD_E_IO; VD_E_FORMAT no picture was accepted; VD_E_LIMIT too many. */
 VD_MUST_CHECK vd_status vd_watchlist_open(struct vd_watchlist **out, vd_engine *e, const char *dir,
-                                          int dry,
+                                          int dry, float threshold,
                                           void (*verdict)(void *, const struct vd_enrol_verdict *),
                                           void *opaque, struct vd_err *err);
 void vd_watchlist_free(struct vd_watchlist **w);
 const vd_gallery *vd_watchlist_gallery(const struct vd_watchlist *w);
 size_t vd_watchlist_people(const struct vd_watchlist *w);
+/** Length of its templates. */
+uint32_t vd_watchlist_dim(const struct vd_watchlist *w);
+/** Name of a subject, 0 .. people-1; "?" out of range. */
 const char *vd_watchlist_name(const struct vd_watchlist *w, uint64_t subject);
+/** 1 when the two were reported as look-alikes (in either order). */
+int vd_watchlist_alike(const struct vd_watchlist *w, uint64_t a, uint64_t b);
+
+/* --- what comes out -------------------------------------------------------------------------- */
 
 struct vd_alert {
     char alert_id[33]; /**< deterministic: same person, source, window give the same id */
     int32_t update;    /**< 0 raised, 1.. later sightings of the same alert */
     char person[VD_PERSON_NAME_MAX];
-    float similarity, threshold, margin; /**< margin: to the second best subject */
+    float similarity, threshold;
+    float margin; /**< lead over the second best subject; 2 when there is no second */
     char source[256];
     uint64_t track;
-    int64_t captured_wall_ns, captured_mono_ns, pts_ms;
+    int64_t captured_wall_ns, captured_mono_ns, pts_ms; /**< of the newest frame it rests on */
     int64_t latency_ns; /**< written minus capture of the newest frame it rests on */
-    struct vd_box box;
+    struct vd_box box;  /**< in that frame */
     struct vd_quality quality;
     uint32_t faces_fused; /**< best shots in the fused template */
 };
+
+/** What became of a track. */
+enum vd_outcome {
+    VD_OUTCOME_ALERT,
+    VD_OUTCOME_UNUSABLE,   /**< no shot was good enough: see reasons */
+    VD_OUTCOME_TOO_SHORT,  /**< gone before a shot could be compared */
+    VD_OUTCOME_BELOW,      /**< compared: nobody on the list */
+    VD_OUTCOME_AMBIGUOUS,  /**< over the threshold, but the second best was too near */
+    VD_OUTCOME_UNCONFIRMED /**< over the threshold once, no second look agreed */
+};
+const char *vd_outcome_name(enum vd_outcome o);
 
 /** Why a track raised no alert (for `explain`). */
 struct vd_track_report {
     uint64_t track;
     char source[256];
+    enum vd_outcome outcome;
     int64_t first_pts_ms, last_pts_ms;
     uint32_t seen_n, embedded_n;
     struct vd_box box; /**< best shot */
     struct vd_quality best;
     uint32_t reasons; /**< VD_Q_* that kept every shot out; 0 = was compared */
     float similarity, threshold, margin;
-    char nearest[VD_PERSON_NAME_MAX];
+    char nearest[VD_PERSON_NAME_MAX]; /**< "" unless similarity >= threshold - 0.05: naming the
+                                           nearest entry for a stranger says something about the
+                                           stranger that is not true */
     int32_t alerted;
 };
 
 struct vd_watch_stats {
-    uint64_t frames, frames_dropped_late, frames_damaged, reconnects;
+    uint64_t frames; /**< analysed */
+    uint64_t frames_dropped_late, frames_damaged, frames_not_drawn, reconnects;
     uint64_t faces, tracks, alerts, alert_updates, embeddings;
     double seconds, media_seconds, frames_per_second;
-    double latency_ms_p50, latency_ms_p95, latency_ms_p99;
+    double latency_ms_p50, latency_ms_p95, latency_ms_p99; /**< alerts written; 0 = no alert */
+    /** The same for every comparison, alert or not: capture of the newest shot to decision. */
+    uint64_t decisions;
+    double decision_ms_p50, decision_ms_p95, decision_ms_p99;
     uint64_t peak_rss_bytes;
 };
 
 struct vd_watch_options {
     float threshold;        /**< cosine; 0 = the recogniser's */
-    float margin;           /**< least lead over the second best subject; < 0 = default */
+    float margin;           /**< least lead over the second best subject; < 0 = 0.05 */
     int64_t window_ns;      /**< one alert per (person, source, window); 0 = 60 s */
-    int32_t detect_side_px; /**< longest network side for video; 0 = default */
+    int32_t detect_side_px; /**< longest network side for video; 0 = 960; never above the video's */
     int32_t realtime;
-    const char *annotated; /**< MP4 path or NULL */
-    const char *save_dir;  /**< alert crops, or NULL */
+    int32_t threads;       /**< workers that detect and compare; 0 = one a core, at most 8 */
+    const char *annotated; /**< MP4 path or NULL; one source only */
+    const char *save_dir;  /**< alert crops, or NULL; made when missing */
     struct vd_source_options source;
     struct vd_quality_limits limits;
     const struct vd_clock *clock; /**< NULL = system */
     void (*on_alert)(void *opaque, const struct vd_alert *);
     void (*on_track)(void *opaque, const struct vd_track_report *); /**< NULL unless explaining */
+    /** A few times a second; done and total in ms of video, total 0 when unknown. */
     void (*on_progress)(void *opaque, const struct vd_watch_stats *, int64_t done, int64_t total);
     void *opaque;
-    volatile int *stop; /**< set from a signal handler: finish soon */
+    volatile sig_atomic_t *stop; /**< set from a signal handler: finish soon; may be NULL */
 };
 
-/** Watch sources (each with its own thread and tracker) until they end. Callbacks come one at a
- *  time, from one thread. */
+/** Defaults: zeros, margin -1, the default quality limits. */
+void vd_watch_options_default(struct vd_watch_options *o);
+
+/** Watch sources (each with its own threads and tracker) until they end. Callbacks come one at a
+ *  time, on the calling thread. stats is filled on failure, too.
+ *  Errors: VD_E_INVAL options; what vd_source_open() says; VD_E_IO when a source broke off (what
+ * was seen before is complete); VD_E_NOMEM. */
 VD_MUST_CHECK vd_status vd_watch_run(vd_engine *e, const struct vd_watchlist *w,
                                      const char *const *urls, size_t urls_n,
                                      const struct vd_watch_options *o, struct vd_watch_stats *stats,

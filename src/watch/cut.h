@@ -1,0 +1,21 @@
+/* Scene changes, seen on a tiny reduction of the luma. Pure; no allocation. */
+#ifndef VD_WATCH_CUT_H
+#define VD_WATCH_CUT_H
+
+#include <stdint.h>
+
+#include "vedette/image.h"
+
+#define VD_CUT_W 32
+#define VD_CUT_H 18
+
+struct vd_cut {
+    int have;
+    float grid[VD_CUT_W * VD_CUT_H]; /* mean luma of blocks */
+};
+
+/** @return 1 when img does not continue what came before. The first picture is not a cut. RGB and
+ *  BGR pictures are looked at through their green. */
+int vd_cut_update(struct vd_cut *c, const struct vd_image *img);
+
+#endif

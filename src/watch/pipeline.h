@@ -1,0 +1,163 @@
+/* Inside the pipeline: what the threads of watch.c, work.c, analyse.c and draw.c hand to each
+ * other. */
+#ifndef VD_WATCH_PIPELINE_H
+#define VD_WATCH_PIPELINE_H
+
+#include <stdatomic.h>
+
+#include "base/thread.h"
+#include "track/track.h"
+#include "watch/cut.h"
+#include "watch/evidence.h"
+#include "watch/hist.h"
+#include "watch/inbox.h"
+#include "watch/watch.h"
+
+#define VD_WORKERS_MAX  8
+#define VD_DETECTS_MAX  (VD_WORKERS_MAX + 1) /* frames being looked at, one source */
+#define VD_SHOTS_FLYING 16                   /* shots being compared, one source */
+#define VD_STILL_NAMES  64
+#define VD_EVENTS       64
+#define VD_CLOSE_SIDE_PX                                                                           \
+    320 /* network side of the second pass, for faces that fill the picture                        \
+         */
+
+struct vd_analyst;
+
+/** Work for a worker: one frame to look at, or one face to compare. Belongs to the analyst, to the
+ *  queue, to one worker, to the inbox, and to the analyst again; never to two of them. */
+struct vd_job {
+    enum { VD_JOB_DETECT, VD_JOB_SHOT } kind;
+    struct vd_analyst *owner;
+    struct vd_frame *frame;
+    vd_status st;
+    int done;
+    /* detect */
+    int32_t side_px, close;
+    size_t faces_n;
+    struct vd_face *faces; /* VD_FACES_MAX of them; detect jobs only */
+    /* shot */
+    struct vd_face face;
+    uint64_t track, seq;
+    size_t evidence;
+    float min_score; /* compare only when the quality reaches it */
+    int32_t compared;
+    struct vd_quality quality;
+    struct vd_template *templ; /* secret memory; shot jobs only */
+};
+
+enum vd_event_kind { VD_EVENT_ALERT, VD_EVENT_TRACK, VD_EVENT_END };
+/** From an analyst to the caller's thread. */
+struct vd_event {
+    enum vd_event_kind kind;
+    struct vd_alert alert;
+    struct vd_track_report report;
+    struct vd_frame *frame; /* of the alert, for its crop */
+};
+
+/** A frame to draw into the annotated video. */
+struct vd_drawing {
+    struct vd_frame *frame;
+    size_t marks_n;
+    struct vd_mark marks[VD_TRACKS_MAX + 64];
+};
+
+#define VD_DRAWINGS 4
+struct vd_draw {
+    const char *path;
+    double fps;
+    struct vd_queue *todo, *spare;
+    struct vd_drawing *pool;
+    struct vd_thread thread;
+    struct vd_video_writer *writer;
+    int started, failed;
+    vd_status st; /* read after the join */
+    struct vd_err err;
+};
+
+struct vd_pipeline;
+
+struct vd_analyst {
+    struct vd_pipeline *pipe;
+    size_t number;
+    struct vd_source *source;
+    struct vd_source_info info; /* of the opening */
+    int live, stills;           /* live: drops when late (cameras, --realtime) */
+    struct vd_inbox inbox;
+    struct vd_thread reader, thread;
+    /* reader's, read after the join */
+    vd_status read_st;
+    struct vd_err read_err;
+    struct vd_source_info info_end;
+    char still_name[VD_STILL_NAMES]
+                   [256]; /* by frame index; written before the frame is handed over */
+    /* analyst's own */
+    struct vd_tracker *tracker;
+    struct vd_evidence_pool pool; /* VD_TRACKS_MAX slots, then VD_SHOTS_FLYING of ended tracks */
+    struct vd_rule rule;
+    struct vd_cut cut;
+    uint32_t generation;
+    int started, close_faces;
+    int looked_at; /* stills: the head is processed and waits for its comparisons */
+    uint64_t seq;  /* frames processed */
+    struct vd_job *detects, *shots; /* pools */
+    struct vd_face *faces;
+    struct vd_template *templates; /* secret, one a shot job */
+    struct vd_job *idle_detect[VD_DETECTS_MAX], *idle_shot[VD_SHOTS_FLYING];
+    size_t idle_detects, idle_shots, shots_max;
+    struct vd_job *flying[VD_DETECTS_MAX]; /* in frame order, head first */
+    size_t flying_n, flying_max;
+    struct vd_job *compared[VD_SHOTS_FLYING]; /* shots under way, in order of submission */
+    size_t compared_n;
+    struct {
+        int64_t window; /* of the newest alert; -1 = none yet */
+        int32_t updates;
+    } * person; /* one a subject */
+    struct vd_draw *draw;
+    vd_status st; /* read after the join */
+    struct vd_hist decisions;
+    /* written by the analyst, read at any time by the caller's thread; only sums, hence relaxed */
+    _Atomic uint64_t frames, faces_n, tracks_n, embeddings, at_ms, not_drawn;
+};
+
+struct vd_pipeline {
+    const struct vd_watch_options *o;
+    const struct vd_clock *clock;
+    const struct vd_watchlist *list;
+    float threshold, margin;
+    int64_t window_ns;
+    int32_t side_px;
+    uint32_t dim;
+    struct vd_queue *jobs;           /* all analysts to all workers */
+    struct vd_queue *events, *spare; /* analysts to the caller's thread, and back */
+    struct vd_event *event_pool;
+    struct vd_thread worker[VD_WORKERS_MAX];
+    vd_engine *engine[VD_WORKERS_MAX];
+    size_t workers_n;
+    struct vd_analyst *analyst;
+    size_t analysts_n;
+    atomic_int stopping; /* set by the caller's thread, read by the readers */
+};
+
+/** work.c: a worker's life; arg is a struct vd_worker *. */
+struct vd_worker {
+    struct vd_pipeline *pipe;
+    vd_engine *engine;
+};
+void *vd_work_main(void *arg);
+
+/** analyse.c: an analyst's and its reader's life; arg is the struct vd_analyst *. */
+vd_status vd_analyst_init(struct vd_analyst *a, struct vd_pipeline *p, size_t number);
+void vd_analyst_fini(struct vd_analyst *a);
+void *vd_analyse_main(void *arg);
+void *vd_read_main(void *arg);
+
+/** draw.c */
+vd_status vd_draw_open(struct vd_draw **out, const char *path, double fps);
+/** Next free drawing; waits (files) or returns NULL and counts (live). */
+struct vd_drawing *vd_draw_begin(struct vd_draw *d, int live);
+void vd_draw_commit(struct vd_draw *d, struct vd_drawing *g);
+/** Ends the file. @return what went wrong with it. */
+vd_status vd_draw_close(struct vd_draw **d, struct vd_err *err);
+
+#endif

@@ -1,0 +1,382 @@
+/* WATCH: threads and who owns what
+ *
+ *   a source:   vd-read (decodes)  ──frames──▶  vd-analyse (tracks, decides)  ──drawings──▶ vd-draw
+ *   the pool:   vd-work x cores, each with its own engine handle: detect and compare for every
+ * source the caller: takes events (alerts, reports), calls the callbacks, shows progress
+ *
+ * (1) Stages share nothing and meet in bounded queues (inbox.h for what an analyst waits for).
+ * (2) A frame's time is read once, at decode; an alert's latency counts from there to the moment
+ * its callback runs. (3) Live sources drop their oldest frame when late, and count it; files wait.
+ * (4) Templates lie in secret memory: jobs' until applied, evidence until its track ends, both
+ *     overwritten then; what is left is overwritten when the pools are released.
+ * (5) Ending: readers end first (end of stream, stop, failure), each analyst finishes what is in
+ *     flight and ends its tracks, then workers, then drawing. Nothing is killed. */
+#include "watch/watch.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "watch/pipeline.h"
+
+#define SIDE_DEFAULT_PX 960 /* a 16-pixel face there is 32 pixels in a 1080p picture */
+#define MARGIN_DEFAULT  0.05f
+#define WINDOW_DEFAULT  (INT64_C(60) * 1000000000)
+#define TICK_NS         (INT64_C(100) * 1000000)
+
+void vd_watch_options_default(struct vd_watch_options *o)
+{
+    memset(o, 0, sizeof *o);
+    o->margin = -1;
+    o->source.max_reconnects = 0;
+    vd_quality_limits_default(&o->limits);
+}
+
+static size_t cores(void)
+{
+    cpu_set_t set;
+    size_t n = 1;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        n = (size_t)CPU_COUNT(&set);
+    return n < 1 ? 1 : n > VD_WORKERS_MAX ? VD_WORKERS_MAX : n;
+}
+
+static vd_status check_options(struct vd_pipeline *p, vd_engine *e, size_t urls_n,
+                               struct vd_err *err)
+{
+    const struct vd_watch_options *o = p->o;
+    float threshold = 0, fmr = 0;
+    vd_engine_threshold(e, &threshold, &fmr);
+    p->threshold = o->threshold > 0 ? o->threshold : threshold;
+    p->margin = o->margin >= 0 ? o->margin : MARGIN_DEFAULT;
+    p->window_ns = o->window_ns > 0 ? o->window_ns : WINDOW_DEFAULT;
+    p->side_px = o->detect_side_px > 0 ? o->detect_side_px : SIDE_DEFAULT_PX;
+    p->clock = o->clock ? o->clock : vd_clock_system();
+    p->workers_n = o->threads > 0 ? (size_t)o->threads : cores();
+    if (!(p->threshold > 0 && p->threshold <= 1))
+        return vd_fail(err, VD_E_INVAL,
+                       "the recogniser's manifest states no threshold: give one (--threshold, a "
+                       "cosine between 0 and 1)");
+    if (urls_n < 1 || urls_n > VD_WATCH_SOURCES_MAX)
+        return vd_fail(err, VD_E_INVAL, "%zu sources: between 1 and %d can be watched at once",
+                       urls_n, VD_WATCH_SOURCES_MAX);
+    if (p->workers_n > VD_WORKERS_MAX)
+        return vd_fail(err, VD_E_INVAL, "%zu threads: at most %d", p->workers_n, VD_WORKERS_MAX);
+    if (o->annotated && urls_n > 1)
+        return vd_fail(err, VD_E_INVAL, "an annotated video needs exactly one source, not %zu",
+                       urls_n);
+    return VD_OK;
+}
+
+static vd_status make_save_dir(const char *dir, struct vd_err *err)
+{
+    struct stat s;
+    if (mkdir(dir, 0700) == 0)
+        return VD_OK;
+    if (errno == EEXIST && stat(dir, &s) == 0 && S_ISDIR(s.st_mode) && access(dir, W_OK) == 0)
+        return VD_OK;
+    return vd_fail(err, VD_E_IO, "cannot keep alert crops in %s: %s", dir,
+                   errno == EEXIST ? "it is not a folder" : strerror(errno));
+}
+
+static vd_status open_sources(struct vd_pipeline *p, const char *const *urls, struct vd_err *err)
+{
+    for (size_t i = 0; i < p->analysts_n; i++) {
+        struct vd_analyst *a = &p->analyst[i];
+        struct vd_source_options so = p->o->source;
+        so.realtime = p->o->realtime;
+        vd_status st = vd_source_open(&a->source, urls[i], &so, err);
+        if (st)
+            return st;
+        vd_source_get_info(a->source, &a->info);
+        st = vd_analyst_init(a, p, i);
+        if (st)
+            return vd_fail(err, st, "no memory for a source");
+        if (!a->pool.locked && i == 0)
+            vd_log(VD_LOG_INFO, "templates are not locked in memory: raise RLIMIT_MEMLOCK");
+    }
+    return VD_OK;
+}
+
+static vd_status make_queues(struct vd_pipeline *p)
+{
+    /* Room for every job and every event there is, so that only `spare` ever waits. */
+    vd_status st = vd_queue_new(&p->jobs, p->analysts_n * (VD_DETECTS_MAX + VD_SHOTS_FLYING),
+                                VD_QUEUE_BLOCK, NULL, NULL);
+    if (!st)
+        st = vd_queue_new(&p->events, VD_EVENTS, VD_QUEUE_BLOCK, NULL, NULL);
+    if (!st)
+        st = vd_queue_new(&p->spare, VD_EVENTS, VD_QUEUE_BLOCK, NULL, NULL);
+    p->event_pool = vd_calloc(VD_EVENTS, sizeof *p->event_pool);
+    if (!st && !p->event_pool)
+        st = VD_E_NOMEM;
+    for (size_t i = 0; i < VD_EVENTS && !st; i++) {
+        void *item = &p->event_pool[i];
+        st = vd_queue_push(p->spare, &item);
+    }
+    return st;
+}
+
+static vd_status start(struct vd_pipeline *p, struct vd_worker *workers, vd_engine *e,
+                       struct vd_err *err)
+{
+    for (size_t i = 0; i < p->workers_n; i++) {
+        vd_status st = vd_engine_clone(&p->engine[i], e, err);
+        if (st)
+            return st;
+        workers[i] = (struct vd_worker){p, p->engine[i]};
+        st = vd_thread_start(&p->worker[i], "vd-work", vd_work_main, &workers[i]);
+        if (st)
+            return vd_fail(err, st, "cannot start a thread");
+    }
+    if (p->o->annotated) {
+        if (p->analyst[0].stills)
+            return vd_fail(err, VD_E_INVAL, "an annotated video needs a video, and %s is pictures",
+                           p->analyst[0].info.label);
+        const vd_status st = vd_draw_open(&p->analyst[0].draw, p->o->annotated,
+                                          p->analyst[0].info.frames_per_second);
+        if (st)
+            return vd_fail(err, st, "cannot start the annotated video");
+    }
+    for (size_t i = 0; i < p->analysts_n; i++) {
+        struct vd_analyst *a = &p->analyst[i];
+        vd_status st = vd_thread_start(&a->thread, "vd-analyse", vd_analyse_main, a);
+        if (!st)
+            st = vd_thread_start(&a->reader, "vd-read", vd_read_main, a);
+        if (st) {
+            vd_inbox_close_frames(&a->inbox); /* the analyst, if it runs, ends by itself */
+            return vd_fail(err, st, "cannot start a thread");
+        }
+    }
+    return VD_OK;
+}
+
+static void save_crop(const struct vd_pipeline *p, const struct vd_event *ev)
+{
+    char path[4096];
+    struct vd_err err = {0};
+    const struct vd_alert *al = &ev->alert;
+    if (al->update)
+        snprintf(path, sizeof path, "%s/%s-%d.jpg", p->o->save_dir, al->alert_id, al->update);
+    else
+        snprintf(path, sizeof path, "%s/%s.jpg", p->o->save_dir, al->alert_id);
+    if (vd_still_save(path, &ev->frame->image, &al->box, 0.3f, &err))
+        vd_log(VD_LOG_WARN, "the crop of an alert was not kept: %s", err.msg);
+}
+
+static void handle(struct vd_pipeline *p, struct vd_event *ev, struct vd_hist *latency,
+                   struct vd_watch_stats *stats, size_t *running)
+{
+    switch (ev->kind) {
+    case VD_EVENT_ALERT:
+        ev->alert.latency_ns = p->clock->mono_ns(p->clock->opaque) - ev->alert.captured_mono_ns;
+        vd_hist_add(latency, ev->alert.latency_ns);
+        if (ev->alert.update)
+            stats->alert_updates++;
+        else
+            stats->alerts++;
+        if (p->o->on_alert)
+            p->o->on_alert(p->o->opaque, &ev->alert);
+        if (p->o->save_dir)
+            save_crop(p, ev);
+        break;
+    case VD_EVENT_TRACK:
+        if (p->o->on_track)
+            p->o->on_track(p->o->opaque, &ev->report);
+        break;
+    case VD_EVENT_END:
+        (*running)--;
+        break;
+    }
+    vd_frame_unref(&ev->frame);
+    memset(ev, 0, sizeof *ev);
+    void *item = ev;
+    if (vd_queue_push(p->spare, &item)) /* never: it has room for all */
+        return;
+}
+
+static void add_up(struct vd_pipeline *p, struct vd_watch_stats *s, int64_t began_ns, int64_t *done,
+                   int64_t *total)
+{
+    s->frames = s->faces = s->tracks = s->embeddings = s->frames_dropped_late = 0;
+    s->media_seconds = 0;
+    *done = *total = 0;
+    int known = 1;
+    for (size_t i = 0; i < p->analysts_n; i++) {
+        struct vd_analyst *a = &p->analyst[i];
+        s->frames += atomic_load_explicit(&a->frames, memory_order_relaxed);
+        s->faces += atomic_load_explicit(&a->faces_n, memory_order_relaxed);
+        s->tracks += atomic_load_explicit(&a->tracks_n, memory_order_relaxed);
+        s->embeddings += atomic_load_explicit(&a->embeddings, memory_order_relaxed);
+        s->frames_dropped_late += vd_inbox_dropped(&a->inbox);
+        const int64_t at = (int64_t)atomic_load_explicit(&a->at_ms, memory_order_relaxed);
+        s->media_seconds += (double)at / 1000;
+        *done += at;
+        *total += a->info.duration_ms;
+        known &= a->info.duration_ms > 0;
+    }
+    if (!known)
+        *total = 0;
+    s->seconds = (double)(p->clock->mono_ns(p->clock->opaque) - began_ns) / 1e9;
+    s->frames_per_second = s->seconds > 0 ? (double)s->frames / s->seconds : 0;
+}
+
+static void attend(struct vd_pipeline *p, struct vd_watch_stats *stats, struct vd_hist *latency,
+                   size_t running, int64_t began_ns)
+{
+    int64_t done = 0, total = 0;
+    int told = 0;
+    while (running) {
+        void *item = NULL;
+        const vd_status st = vd_queue_pop(p->events, &item, TICK_NS);
+        if (st == VD_OK)
+            handle(p, item, latency, stats, &running);
+        else if (st != VD_E_AGAIN)
+            break;
+        if (p->o->stop && *p->o->stop && !told) {
+            told = 1;
+            atomic_store(&p->stopping, 1); /* pairs with the loads in vd_read_main() */
+            for (size_t i = 0; i < p->analysts_n; i++)
+                vd_source_interrupt(p->analyst[i].source);
+        }
+        if (st == VD_E_AGAIN && p->o->on_progress) {
+            add_up(p, stats, began_ns, &done, &total);
+            p->o->on_progress(p->o->opaque, stats, done, total);
+        }
+    }
+}
+
+static void finish_stats(struct vd_pipeline *p, struct vd_watch_stats *s,
+                         const struct vd_hist *latency, int64_t began_ns)
+{
+    int64_t done, total;
+    struct rusage ru;
+    static const double share[3] = {0.50, 0.95, 0.99};
+    double *const alert_ms[3] = {&s->latency_ms_p50, &s->latency_ms_p95, &s->latency_ms_p99};
+    double *const decision_ms[3] = {&s->decision_ms_p50, &s->decision_ms_p95, &s->decision_ms_p99};
+    struct vd_hist *all = vd_zalloc(sizeof *all);
+    add_up(p, s, began_ns, &done, &total);
+    for (size_t i = 0; i < p->analysts_n; i++) {
+        s->frames_damaged += p->analyst[i].info_end.frames_damaged;
+        s->reconnects += p->analyst[i].info_end.reconnects;
+        s->frames_not_drawn += atomic_load_explicit(&p->analyst[i].not_drawn, memory_order_relaxed);
+        if (all)
+            vd_hist_merge(all, &p->analyst[i].decisions);
+    }
+    for (int i = 0; i < 3; i++) {
+        *alert_ms[i] = vd_hist_quantile(latency, share[i]);
+        *decision_ms[i] = all ? vd_hist_quantile(all, share[i]) : 0;
+    }
+    s->decisions = all ? all->n : 0;
+    if (getrusage(RUSAGE_SELF, &ru) == 0)
+        s->peak_rss_bytes = (uint64_t)ru.ru_maxrss * 1024;
+    free(all);
+}
+
+/* The first thing that went wrong, in words. */
+static vd_status first_failure(struct vd_pipeline *p, struct vd_err *err)
+{
+    for (size_t i = 0; i < p->analysts_n; i++) {
+        const struct vd_analyst *a = &p->analyst[i];
+        if (a->st)
+            return vd_fail(err, a->st, "%s: looking at a frame failed: %s", a->info.label,
+                           vd_status_name(a->st));
+        if (a->read_st) {
+            if (err)
+                *err = a->read_err;
+            return a->read_st;
+        }
+    }
+    return VD_OK;
+}
+
+static void stop_all(struct vd_pipeline *p)
+{
+    atomic_store(&p->stopping, 1);
+    if (p->spare)
+        vd_queue_close_send(p->spare); /* nobody waits for an event that nobody will read */
+    for (size_t i = 0; i < p->analysts_n; i++) {
+        struct vd_analyst *a = &p->analyst[i];
+        if (a->reader.running && a->source)
+            vd_source_interrupt(a->source);
+        vd_thread_join(&a->reader);
+        vd_thread_join(&a->thread);
+    }
+    if (p->jobs)
+        vd_queue_close_send(p->jobs);
+    for (size_t i = 0; i < p->workers_n && i < VD_WORKERS_MAX; i++) {
+        vd_thread_join(&p->worker[i]);
+        vd_engine_close(&p->engine[i]);
+    }
+}
+
+vd_status vd_watch_run(vd_engine *e, const struct vd_watchlist *w, const char *const *urls,
+                       size_t urls_n, const struct vd_watch_options *o,
+                       struct vd_watch_stats *stats, struct vd_err *err)
+{
+    struct vd_pipeline p = {.o = o, .list = w};
+    struct vd_worker workers[VD_WORKERS_MAX];
+    struct vd_err draw_err = {0};
+    memset(stats, 0, sizeof *stats);
+    struct vd_hist *latency = vd_zalloc(sizeof *latency);
+    vd_status st = latency ? check_options(&p, e, urls_n, err) : VD_E_NOMEM;
+    if (st)
+        goto done;
+    const int64_t began_ns = p.clock->mono_ns(p.clock->opaque);
+    if (sodium_init() < 0) {
+        st = vd_fail(err, VD_E_IO, "libsodium does not start");
+        goto done;
+    }
+    if (o->save_dir && (st = make_save_dir(o->save_dir, err)))
+        goto done;
+    p.dim = vd_watchlist_dim(w);
+    p.analyst = vd_calloc(urls_n, sizeof *p.analyst);
+    if (!p.analyst) {
+        st = VD_E_NOMEM;
+        goto done;
+    }
+    p.analysts_n = urls_n;
+    st = open_sources(&p, urls, err);
+    if (!st && (st = make_queues(&p)))
+        vd_fail(err, st, "no memory for the queues");
+    if (!st)
+        st = start(&p, workers, e, err);
+    if (!st) {
+        attend(&p, stats, latency, p.analysts_n, began_ns);
+        for (size_t i = 0; i < p.analysts_n; i++) {
+            vd_thread_join(&p.analyst[i].reader);
+            vd_thread_join(&p.analyst[i].thread);
+        }
+        finish_stats(&p, stats, latency, began_ns);
+        st = first_failure(&p, err);
+    }
+done:
+    stop_all(&p);
+    for (size_t i = 0; i < p.analysts_n; i++) {
+        const vd_status drawn = vd_draw_close(&p.analyst[i].draw, &draw_err);
+        if (drawn && !st) {
+            st = drawn;
+            if (err)
+                *err = draw_err;
+        }
+        vd_analyst_fini(&p.analyst[i]);
+    }
+    free(p.analyst);
+    vd_queue_free(&p.jobs);
+    vd_queue_free(&p.events);
+    vd_queue_free(&p.spare);
+    free(p.event_pool);
+    free(latency);
+    return st;
+}
