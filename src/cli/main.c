@@ -23,7 +23,7 @@ static void print_help(void)
     for (size_t i = 0; vd_verbs[i]; i++)
         printf("  %-18s  %s\n", vd_verbs[i]->name, vd_verbs[i]->summary);
     printf("\n  %-18s  %s\n  %-18s  %s\n\n%s\n", "--help, -h", "this text", "--version",
-           "version and licence", EXIT_CODES);
+           "the version", EXIT_CODES);
 }
 
 static void print_version(void)

@@ -50,7 +50,10 @@ VD_MUST_CHECK vd_status vd_watchlist_open(struct vd_watchlist **out, vd_engine *
                                           void *opaque, struct vd_err *err);
 void vd_watchlist_free(struct vd_watchlist **w);
 const vd_gallery *vd_watchlist_gallery(const struct vd_watchlist *w);
+/** Subjects: names found in the folder, with an accepted picture or not. */
 size_t vd_watchlist_people(const struct vd_watchlist *w);
+/** Those who can be found: with at least one accepted picture. */
+size_t vd_watchlist_enrolled(const struct vd_watchlist *w);
 /** Length of its templates. */
 uint32_t vd_watchlist_dim(const struct vd_watchlist *w);
 /** Name of a subject, 0 .. people-1; "?" out of range. */

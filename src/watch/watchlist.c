@@ -34,6 +34,8 @@ struct vd_watchlist {
     uint32_t *by_name;   /* while reading: hash of the name to person + 1 */
     struct entry *entry; /* while reading */
     size_t entries, entries_cap;
+    uint8_t *has; /* a person has a picture that was accepted */
+    size_t enrolled;
     uint64_t (*alike)[2];
     size_t alike_n;
 };
@@ -50,6 +52,7 @@ void vd_watchlist_free(struct vd_watchlist **pw)
     free(w->name);
     free(w->by_name);
     free(w->alike);
+    free(w->has);
     free(w);
     *pw = NULL;
 }
@@ -57,6 +60,11 @@ void vd_watchlist_free(struct vd_watchlist **pw)
 const vd_gallery *vd_watchlist_gallery(const struct vd_watchlist *w)
 {
     return w->gallery;
+}
+
+size_t vd_watchlist_enrolled(const struct vd_watchlist *w)
+{
+    return w->enrolled;
 }
 
 size_t vd_watchlist_people(const struct vd_watchlist *w)
@@ -410,6 +418,11 @@ static vd_status enrol(struct vd_watchlist *w, vd_engine *e, const char *dir, fl
     vd_status st = vd_templates_alloc(&t, 1, NULL);
     if (st)
         return vd_fail(err, st, "no memory for a template");
+    w->has = vd_calloc(w->people, 1);
+    if (!w->has) {
+        vd_templates_free(&t, 1);
+        return vd_fail(err, VD_E_NOMEM, "no memory for the watchlist");
+    }
     vd_quality_limits_default(&limits);
     for (size_t i = 0; i < w->entries && !st; i++) {
         struct vd_enrol_verdict v = {0};
@@ -434,6 +447,10 @@ static vd_status enrol(struct vd_watchlist *w, vd_engine *e, const char *dir, fl
                 vd_fail(err, st, "%s: cannot be added: %s", path, vd_status_name(st));
             else
                 (*accepted)++;
+            if (!st && !w->has[en->person]) {
+                w->has[en->person] = 1;
+                w->enrolled++;
+            }
         }
         vd_template_wipe(t);
         if (!st && verdict)

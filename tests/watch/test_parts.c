@@ -339,6 +339,7 @@ static void folder_becomes_people_with_verdicts(void **state)
     assert_int_equal(vd_watchlist_alike(w, alice, twin), 0);
     assert_string_equal(vd_watchlist_name(w, 12345), "?");
     assert_int_equal(vd_watchlist_dim(w), FAKE_DIM);
+    assert_int_equal(vd_watchlist_enrolled(w), 4); /* alice, alice-b, portrait, twin */
     vd_watchlist_free(&w);
     verdicts = 0; /* a dry run says the same and keeps nothing */
     assert_int_equal(vd_watchlist_open(&w, e, dir, 1, 0, on_verdict, NULL, &err), VD_OK);
