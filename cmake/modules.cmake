@@ -24,5 +24,11 @@ function(vd_test name)
     target_link_libraries(test_${name} PRIVATE ${T_LIBS} PkgConfig::CMOCKA)
     add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 LABELS "${T_LABELS}"
-        ENVIRONMENT "VEDETTE_SOURCE=${CMAKE_SOURCE_DIR};VEDETTE_CACHE=${CMAKE_SOURCE_DIR}/.cache")
+        ENVIRONMENT "${VD_TEST_ENVIRONMENT}")
 endfunction()
+# What every test finds. A refused allocation is an answer that we test, not a defect.
+set(VD_TEST_ENVIRONMENT
+    VEDETTE_SOURCE=${CMAKE_SOURCE_DIR} VEDETTE_CACHE=${CMAKE_SOURCE_DIR}/.cache
+    ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1:strict_string_checks=1
+    UBSAN_OPTIONS=print_stacktrace=1
+    TSAN_OPTIONS=allocator_may_return_null=1:halt_on_error=1:second_deadlock_stack=1)

@@ -119,6 +119,10 @@ vd_status vd_isa_parse(const char *text, enum vd_isa *out, struct vd_err *err)
         return vd_fail(err, VD_E_UNSUPPORTED,
                        "this machine has no %s: its highest level is %s (use auto)", text,
                        vd_isa_name(hardware()));
+    if (want > *out)
+        return vd_fail(err, VD_E_UNSUPPORTED,
+                       "%s is masked: VEDETTE_ISA=%s in the environment (unset it or use auto)",
+                       text, vd_isa_name(*out));
     *out = want;
     return VD_OK;
 }

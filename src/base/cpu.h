@@ -15,10 +15,10 @@ enum vd_isa {
     VD_ISA_LEVELS
 };
 
-/** Highest level that this machine can run. */
+/** Highest level that this machine can run, lowered (never raised) by $VEDETTE_ISA, the mask. */
 enum vd_isa vd_isa_detect(void);
 /** Parse "auto"/NULL/"" (detected), "c", "avx2", "avx512". VD_E_UNSUPPORTED when the machine lacks
- *  it, VD_E_INVAL for another word. */
+ *  it or the mask hides it, VD_E_INVAL for another word. */
 vd_status vd_isa_parse(const char *text, enum vd_isa *out, struct vd_err *err);
 const char *vd_isa_name(enum vd_isa isa);
 /** CPU brand string into buf, always terminated. */

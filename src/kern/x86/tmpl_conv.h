@@ -1,10 +1,11 @@
-/* The convolutions, once for every vector width. The including file defines, through its simd header,
- * vf, VL and the v_* operations, and before including: KFN(name), MR (pixels in a tile), NB (blocks
- * of output channels in a tile), DW (pixels in a depthwise tile).
+/* The convolutions, once for every vector width. The including file defines, through its simd
+ * header, vf, VL and the v_* operations, and before including: KFN(name), MR (pixels in a tile), NB
+ * (blocks of output channels in a tile), DW (pixels in a depthwise tile).
  *
- * A tile keeps MR x NB*16 sums in registers while it walks all taps and input channels: one broadcast
- * of an input value meets NB*16 weights. Weights stream in the order they were packed. Everything
- * here is static inline with constant arguments, so that gcc unrolls it into one straight kernel. */
+ * A tile keeps MR x NB*16 sums in registers while it walks all taps and input channels: one
+ * broadcast of an input value meets NB*16 weights. Weights stream in the order they were packed.
+ * Everything here is static inline with constant arguments, so that gcc unrolls it into one
+ * straight kernel. */
 #include <stddef.h>
 #include <string.h>
 
@@ -37,7 +38,8 @@ INLINE vf v_sigmoid(vf x)
     return v_div(one, v_add(one, v_exp(v_mul(x, v_set(-1.0f)))));
 }
 
-/* The epilogue of one register: lanes start at channel `at`; add points at its residual or is NULL. */
+/* The epilogue of one register: lanes start at channel `at`; add points at its residual or is NULL.
+ */
 INLINE vf finish(vf x, const struct vd_epilogue *ep, size_t at, const float *add)
 {
     if (ep->bias)
@@ -65,18 +67,21 @@ INLINE vf finish(vf x, const struct vd_epilogue *ep, size_t at, const float *add
 
 /* --- dense ------------------------------------------------------------------------------------ */
 
-/* acc += k values of each of mr pixels (lying `step` floats apart) times k rows of nb weight panels. */
+/* acc += k values of each of mr pixels (lying `step` floats apart) times k rows of nb weight
+ * panels. */
 INLINE void mac_strided(vf acc[MR][NB * NV], const float *a, size_t step, const float *w,
                         size_t w_panel, int mr, int nb, size_t k)
 {
     for (size_t i = 0; i < k; i++) {
         vf b[NB * NV];
-        UNROLL for (int n = 0; n < nb * NV; n++)
+        UNROLL
+        for (int n = 0; n < nb * NV; n++)
             b[n] = v_load(w + (size_t)(n / NV) * w_panel + i * VD_NC + (size_t)(n % NV) * VL);
-        UNROLL for (int m = 0; m < mr; m++)
-        {
+        UNROLL
+        for (int m = 0; m < mr; m++) {
             vf x = v_bcast(a + (size_t)m * step + i);
-            UNROLL for (int n = 0; n < nb * NV; n++)
+            UNROLL
+            for (int n = 0; n < nb * NV; n++)
                 acc[m][n] = v_fma(x, b[n], acc[m][n]);
         }
     }
@@ -88,12 +93,14 @@ INLINE void mac_pointers(vf acc[MR][NB * NV], const float *const *a, const float
 {
     for (size_t i = 0; i < VD_NC; i++) {
         vf b[NB * NV];
-        UNROLL for (int n = 0; n < nb * NV; n++)
+        UNROLL
+        for (int n = 0; n < nb * NV; n++)
             b[n] = v_load(w + (size_t)(n / NV) * w_panel + i * VD_NC + (size_t)(n % NV) * VL);
-        UNROLL for (int m = 0; m < mr; m++)
-        {
+        UNROLL
+        for (int m = 0; m < mr; m++) {
             vf x = v_bcast(a[m] + i);
-            UNROLL for (int n = 0; n < nb * NV; n++)
+            UNROLL
+            for (int n = 0; n < nb * NV; n++)
                 acc[m][n] = v_fma(x, b[n], acc[m][n]);
         }
     }
@@ -102,10 +109,10 @@ INLINE void mac_pointers(vf acc[MR][NB * NV], const float *const *a, const float
 INLINE void store_tile(vf acc[MR][NB * NV], float *dst, size_t dst_step, size_t dst_block,
                        const struct vd_epilogue *ep, size_t block, size_t at, int mr, int nb)
 {
-    UNROLL for (int m = 0; m < mr; m++)
-    {
-        UNROLL for (int n = 0; n < nb * NV; n++)
-        {
+    UNROLL
+    for (int m = 0; m < mr; m++) {
+        UNROLL
+        for (int n = 0; n < nb * NV; n++) {
             size_t b = block + (size_t)(n / NV), lane = (size_t)(n % NV) * VL;
             size_t o = at + (size_t)m * dst_step + lane;
             const float *add = ep->add ? ep->add + b * ep->add_block_stride + o : NULL;
@@ -115,7 +122,8 @@ INLINE void store_tile(vf acc[MR][NB * NV], float *dst, size_t dst_step, size_t 
 }
 
 /* mr output pixels from column x0 of row y, nb blocks from `block` on. */
-INLINE void conv_tile(const struct vd_conv_f32 *c, int32_t y, int32_t x0, size_t block, int mr, int nb)
+INLINE void conv_tile(const struct vd_conv_f32 *c, int32_t y, int32_t x0, size_t block, int mr,
+                      int nb)
 {
     static const float zeros[VD_NC] = {0};
     size_t cin = (size_t)c->ci_b * VD_NC, panel = (size_t)(c->kh * c->kw) * cin * VD_NC;
@@ -123,7 +131,11 @@ INLINE void conv_tile(const struct vd_conv_f32 *c, int32_t y, int32_t x0, size_t
     int32_t span = (mr - 1) * c->stride_w + (c->kw - 1) * c->dil_w;
     int inside = ix0 >= 0 && ix0 + span < c->in_w;
     vf acc[MR][NB * NV];
-    UNROLL for (int m = 0; m < mr; m++) UNROLL for (int n = 0; n < nb * NV; n++) acc[m][n] = v_zero();
+    UNROLL
+    for (int m = 0; m < mr; m++)
+        UNROLL
+    for (int n = 0; n < nb * NV; n++)
+        acc[m][n] = v_zero();
     for (int32_t ky = 0; ky < c->kh; ky++) {
         int32_t iy = y * c->stride_h - c->pad_top + ky * c->dil_h;
         if (iy < 0 || iy >= c->in_h)
@@ -135,12 +147,12 @@ INLINE void conv_tile(const struct vd_conv_f32 *c, int32_t y, int32_t x0, size_t
             for (size_t ib = 0; ib < (size_t)c->ci_b; ib++, w += VD_NC * VD_NC) {
                 const float *src = row + ib * c->src_block_stride;
                 if (inside) {
-                    mac_strided(acc, src + (size_t)ix * VD_NC, (size_t)c->stride_w * VD_NC, w, panel,
-                                mr, nb, VD_NC);
+                    mac_strided(acc, src + (size_t)ix * VD_NC, (size_t)c->stride_w * VD_NC, w,
+                                panel, mr, nb, VD_NC);
                 } else {
                     const float *a[MR];
-                    UNROLL for (int m = 0; m < mr; m++)
-                    {
+                    UNROLL
+                    for (int m = 0; m < mr; m++) {
                         int32_t x = ix + m * c->stride_w;
                         a[m] = x >= 0 && x < c->in_w ? src + (size_t)x * VD_NC : zeros;
                     }
@@ -159,7 +171,11 @@ INLINE void flat_tile(const struct vd_conv_f32 *c, size_t p, size_t block, int m
     size_t panel = (size_t)c->ci_b * VD_NC * VD_NC;
     const float *w = c->wgt + block * panel, *a = c->src + p * VD_NC;
     vf acc[MR][NB * NV];
-    UNROLL for (int m = 0; m < mr; m++) UNROLL for (int n = 0; n < nb * NV; n++) acc[m][n] = v_zero();
+    UNROLL
+    for (int m = 0; m < mr; m++)
+        UNROLL
+    for (int n = 0; n < nb * NV; n++)
+        acc[m][n] = v_zero();
     for (int32_t ib = 0; ib < c->ci_b; ib++, a += c->src_block_stride, w += VD_NC * VD_NC)
         mac_strided(acc, a, VD_NC, w, panel, mr, nb, VD_NC);
     store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, p * VD_NC, mr, nb);
@@ -201,12 +217,11 @@ INLINE void flat_panel(const struct vd_conv_f32 *c, size_t p, size_t end, size_t
     }
 }
 
-/* Pixels in groups that stay in the second-level cache while every weight panel passes over them. */
+/* Pixels in groups that stay in the second-level cache while every weight panel passes over them.
+ */
 static void conv_flat(const struct vd_conv_f32 *c)
 {
-    enum {
-        GROUP_FLOATS = 48 * 1024
-    };
+    enum { GROUP_FLOATS = 48 * 1024 };
     size_t first = (size_t)c->row0 * (size_t)c->out_w, last = (size_t)c->row1 * (size_t)c->out_w;
     size_t group = GROUP_FLOATS / ((size_t)c->ci_b * VD_NC) / MR * MR;
     group = group < 8 * MR ? 8 * MR : group;
@@ -249,7 +264,8 @@ static void KFN(conv_f32)(const struct vd_conv_f32 *c)
             conv_row(c, y, block, 1);
 }
 
-/* --- the first layer ---------------------------------------------------------------------------- */
+/* --- the first layer ----------------------------------------------------------------------------
+ */
 
 /* mr pixels from planar input whose rows and planes lie row_step and plane_step apart. */
 INLINE void first_tile(const struct vd_conv_first_f32 *c, const float *src, size_t row_step,
@@ -258,7 +274,11 @@ INLINE void first_tile(const struct vd_conv_first_f32 *c, const float *src, size
 {
     size_t panel = (size_t)(c->kh * c->kw * c->ci) * VD_NC;
     vf acc[MR][NB * NV];
-    UNROLL for (int m = 0; m < mr; m++) UNROLL for (int n = 0; n < nb * NV; n++) acc[m][n] = v_zero();
+    UNROLL
+    for (int m = 0; m < mr; m++)
+        UNROLL
+    for (int n = 0; n < nb * NV; n++)
+        acc[m][n] = v_zero();
     for (int32_t ky = ky0; ky < ky1; ky++)
         for (int32_t kx = 0; kx < c->kw; kx++) {
             const float *w = c->wgt + block * panel + (size_t)((ky * c->kw + kx) * c->ci) * VD_NC;
@@ -270,9 +290,7 @@ INLINE void first_tile(const struct vd_conv_first_f32 *c, const float *src, size
     store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, at, mr, nb);
 }
 
-enum {
-    PATCH_COLS = 160
-};
+enum { PATCH_COLS = 160 };
 
 /* A tile at the left or right edge: its input with the padding in place, then the same kernel. */
 INLINE void first_edge(const struct vd_conv_first_f32 *c, int32_t y, int32_t x0, int32_t cols,
@@ -283,7 +301,8 @@ INLINE void first_edge(const struct vd_conv_first_f32 *c, int32_t y, int32_t x0,
     for (int32_t i = 0; i < c->ci; i++)
         for (int32_t ky = ky0; ky < ky1; ky++) {
             int32_t iy = y * c->stride_h - c->pad_top + ky * c->dil_h;
-            const float *row = c->src + (size_t)i * c->src_plane_stride + (size_t)iy * (size_t)c->in_w;
+            const float *row =
+                c->src + (size_t)i * c->src_plane_stride + (size_t)iy * (size_t)c->in_w;
             float *out = patch + (size_t)(i * c->kh + ky) * (size_t)cols;
             for (int32_t k = 0; k < cols; k++)
                 out[k] = ix0 + k >= 0 && ix0 + k < c->in_w ? row[ix0 + k] : 0;
@@ -338,7 +357,8 @@ static void KFN(conv_first_f32)(const struct vd_conv_first_f32 *c)
     }
 }
 
-/* --- fully connected ----------------------------------------------------------------------------- */
+/* --- fully connected -----------------------------------------------------------------------------
+ */
 
 /* One row: four independent sums a register hide the latency while the weights stream past. */
 static void gemm_row(const float *a, const float *w, float *dst, size_t k,
@@ -346,40 +366,51 @@ static void gemm_row(const float *a, const float *w, float *dst, size_t k,
 {
     vf acc[4][NV];
     size_t i = 0;
-    UNROLL for (int u = 0; u < 4; u++) UNROLL for (int n = 0; n < NV; n++) acc[u][n] = v_zero();
+    UNROLL
+    for (int u = 0; u < 4; u++)
+        UNROLL
+    for (int n = 0; n < NV; n++)
+        acc[u][n] = v_zero();
     for (; i + 4 <= k; i += 4) {
         __builtin_prefetch(w + (i + 64) * VD_NC);
         __builtin_prefetch(w + (i + 65) * VD_NC);
         __builtin_prefetch(w + (i + 66) * VD_NC);
         __builtin_prefetch(w + (i + 67) * VD_NC);
-        UNROLL for (int u = 0; u < 4; u++)
-        {
+        UNROLL
+        for (int u = 0; u < 4; u++) {
             vf x = v_bcast(a + i + u);
-            UNROLL for (int n = 0; n < NV; n++)
-                acc[u][n] = v_fma(x, v_load(w + (i + (size_t)u) * VD_NC + (size_t)n * VL), acc[u][n]);
+            UNROLL
+            for (int n = 0; n < NV; n++)
+                acc[u][n] =
+                    v_fma(x, v_load(w + (i + (size_t)u) * VD_NC + (size_t)n * VL), acc[u][n]);
         }
     }
     for (; i < k; i++)
-        UNROLL for (int n = 0; n < NV; n++)
-            acc[0][n] = v_fma(v_bcast(a + i), v_load(w + i * VD_NC + (size_t)n * VL), acc[0][n]);
-    UNROLL for (int n = 0; n < NV; n++)
-    {
+        UNROLL
+    for (int n = 0; n < NV; n++)
+        acc[0][n] = v_fma(v_bcast(a + i), v_load(w + i * VD_NC + (size_t)n * VL), acc[0][n]);
+    UNROLL
+    for (int n = 0; n < NV; n++) {
         vf x = v_add(v_add(acc[0][n], acc[1][n]), v_add(acc[2][n], acc[3][n]));
         size_t at = block * VD_NC + (size_t)n * VL;
         v_store(dst + at, finish(x, ep, at, ep->add ? ep->add + at : NULL));
     }
 }
 
-INLINE void gemm_tile(const float *a, size_t lda, const float *wgt, float *dst, size_t ldd, size_t k,
-                      const struct vd_epilogue *ep, size_t block, int mr)
+INLINE void gemm_tile(const float *a, size_t lda, const float *wgt, float *dst, size_t ldd,
+                      size_t k, const struct vd_epilogue *ep, size_t block, int mr)
 {
     vf acc[MR][NB * NV];
-    UNROLL for (int m = 0; m < mr; m++) UNROLL for (int n = 0; n < NV; n++) acc[m][n] = v_zero();
+    UNROLL
+    for (int m = 0; m < mr; m++)
+        UNROLL
+    for (int n = 0; n < NV; n++)
+        acc[m][n] = v_zero();
     mac_strided(acc, a, lda, wgt + block * k * VD_NC, 0, mr, 1, k);
-    UNROLL for (int m = 0; m < mr; m++)
-    {
-        UNROLL for (int n = 0; n < NV; n++)
-        {
+    UNROLL
+    for (int m = 0; m < mr; m++) {
+        UNROLL
+        for (int n = 0; n < NV; n++) {
             size_t ch = block * VD_NC + (size_t)n * VL, o = (size_t)m * ldd + ch;
             v_store(dst + o, finish(acc[m][n], ep, ch, ep->add ? ep->add + o : NULL));
         }
@@ -407,7 +438,8 @@ static void KFN(gemm_f32)(const float *a, size_t lda, const float *wgt, float *d
     }
 }
 
-/* --- depthwise ------------------------------------------------------------------------------------ */
+/* --- depthwise
+ * ------------------------------------------------------------------------------------ */
 
 /* One output pixel with all checks: edges. `lane` is the register within the block. */
 INLINE void dw_pixel(const struct vd_dwconv_f32 *c, const float *src, const float *wgt, float *dst,
@@ -436,18 +468,20 @@ INLINE void dw3_tile(const struct vd_dwconv_f32 *c, const float *const row[3], c
                      float *dst, int32_t y, int32_t x, size_t b, size_t lane, int s)
 {
     vf acc[DW];
-    UNROLL for (int m = 0; m < DW; m++) acc[m] = v_zero();
+    UNROLL
+    for (int m = 0; m < DW; m++)
+        acc[m] = v_zero();
     size_t ix = (size_t)(x * s - c->pad_left) * VD_NC + lane;
-    UNROLL for (int ky = 0; ky < 3; ky++)
-    {
+    UNROLL
+    for (int ky = 0; ky < 3; ky++) {
         if (!row[ky])
             continue;
         const float *p = row[ky] + ix;
-        UNROLL for (int col = 0; col < (DW - 1) * s + 3; col++)
-        {
+        UNROLL
+        for (int col = 0; col < (DW - 1) * s + 3; col++) {
             vf v = v_load(p + (size_t)col * VD_NC);
-            UNROLL for (int m = 0; m < DW; m++)
-            {
+            UNROLL
+            for (int m = 0; m < DW; m++) {
                 int kx = col - m * s;
                 if (kx >= 0 && kx < 3)
                     acc[m] = v_fma(v, w[ky * 3 + kx], acc[m]);
@@ -456,7 +490,8 @@ INLINE void dw3_tile(const struct vd_dwconv_f32 *c, const float *const row[3], c
     }
     size_t o = ((size_t)y * (size_t)c->out_w + (size_t)x) * VD_NC + lane;
     const float *add = c->ep.add ? c->ep.add + b * c->ep.add_block_stride + o : NULL;
-    UNROLL for (int m = 0; m < DW; m++)
+    UNROLL
+    for (int m = 0; m < DW; m++)
         v_store(dst + o + (size_t)m * VD_NC,
                 finish(acc[m], &c->ep, b * VD_NC + lane, add ? add + (size_t)m * VD_NC : NULL));
 }
@@ -467,7 +502,9 @@ INLINE void dw3_row(const struct vd_dwconv_f32 *c, const float *src, const float
     const float *row[3];
     vf w[9];
     int32_t x = 0;
-    UNROLL for (int t = 0; t < 9; t++) w[t] = v_load(wgt + (size_t)t * VD_NC + lane);
+    UNROLL
+    for (int t = 0; t < 9; t++)
+        w[t] = v_load(wgt + (size_t)t * VD_NC + lane);
     for (int ky = 0; ky < 3; ky++) {
         int32_t iy = y * s - c->pad_top + ky;
         row[ky] = iy < 0 || iy >= c->in_h ? NULL : src + (size_t)iy * (size_t)c->in_w * VD_NC;

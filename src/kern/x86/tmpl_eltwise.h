@@ -96,10 +96,13 @@ static void KFN(dot_rows_f32)(const float *refs, const float *probe, float *out,
         vf acc[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
         for (size_t i = 0; i < dim_pad; i += VL) {
             vf x = v_load(probe + i);
-            UNROLL for (int u = 0; u < 4; u++)
+            UNROLL
+            for (int u = 0; u < 4; u++)
                 acc[u] = v_fma(v_load(p + (size_t)u * dim_pad + i), x, acc[u]);
         }
-        UNROLL for (int u = 0; u < 4; u++) out[r + (size_t)u] = v_sum(acc[u]);
+        UNROLL
+        for (int u = 0; u < 4; u++)
+            out[r + (size_t)u] = v_sum(acc[u]);
     }
     for (; r < n; r++) {
         vf acc = v_zero();
