@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include <libavdevice/avdevice.h>
+#include <libavutil/avstring.h>
 #include <libavutil/display.h>
 #include <libavutil/opt.h>
 
