@@ -1,4 +1,4 @@
-/* Inside the pipeline: what the threads of watch.c, work.c, analyse.c and draw.c hand to each
+/* Inside the pipeline: what the threads of watch.c, work.c, analyse.c and annotate.c hand to each
  * other. */
 #ifndef VD_WATCH_PIPELINE_H
 #define VD_WATCH_PIPELINE_H
@@ -152,7 +152,7 @@ void vd_analyst_fini(struct vd_analyst *a);
 void *vd_analyse_main(void *arg);
 void *vd_read_main(void *arg);
 
-/** draw.c */
+/** annotate.c */
 vd_status vd_draw_open(struct vd_draw **out, const char *path, double fps);
 /** Next free drawing; waits (files) or returns NULL and counts (live). */
 struct vd_drawing *vd_draw_begin(struct vd_draw *d, int live);
