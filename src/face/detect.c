@@ -170,5 +170,6 @@ vd_status vd_face_detect(vd_engine *e, const struct vd_image *img, struct vd_fac
         total = kept;
     }
     hand_over(e, img, total, out, cap, n);
+    vd_engine_trim(e);
     return VD_OK;
 }

@@ -131,6 +131,17 @@ struct vd_net *vd_engine_net(struct vd_engine *e, int32_t w, int32_t h, struct v
     return oldest->net;
 }
 
+void vd_engine_trim(struct vd_engine *e)
+{
+    for (int i = 0; i < VD_ENGINE_NETS; i++) {
+        struct vd_net_info info = {0};
+        if (e->nets[i].net)
+            vd_net_get_info(e->nets[i].net, &info);
+        if (info.arena_bytes > (size_t)16 << 20)
+            vd_net_free(&e->nets[i].net);
+    }
+}
+
 static size_t scratch_bytes(void)
 {
     return vd_fit_scratch_bytes(VD_IMAGE_MAX_SIDE_PX);

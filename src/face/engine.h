@@ -14,7 +14,7 @@
 #include "face/manifest.h"
 #include "nn/nn.h"
 
-#define VD_ENGINE_NETS  12
+#define VD_ENGINE_NETS  8
 #define VD_LUMA_SIDE_PX 112
 
 struct vd_model_set {
@@ -45,6 +45,8 @@ struct vd_engine {
 
 /** The detector planned for w x h; NULL with *err when that cannot be. */
 struct vd_net *vd_engine_net(struct vd_engine *e, int32_t w, int32_t h, struct vd_err *err);
+/** Give back the workspaces of large pictures: stills come in all sizes, video in one. */
+void vd_engine_trim(struct vd_engine *e);
 /** Outputs of a network that ran, as the heads want them. Returns how many. */
 int32_t vd_engine_outputs(const struct vd_model *m, const struct vd_net *n,
                           const struct vd_manifest *f, struct vd_tensor_view *out, int32_t cap);

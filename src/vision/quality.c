@@ -20,9 +20,9 @@ void vd_quality_limits_default(struct vd_quality_limits *l)
         .min_sharpness = 0.20f,
         .max_yaw_deg = 50,
         .max_pitch_deg = 40,
-        .min_brightness = 35,
-        .max_brightness = 225,
-        .min_contrast = 14,
+        .min_brightness = 12, /* dark faces still compare well; black ones do not */
+        .max_brightness = 245,
+        .min_contrast = 8,
         .min_detector_score = 0.6f,
     };
 }
