@@ -109,10 +109,16 @@ VD_API void vd_engine_close(vd_engine **e);
 VD_API VD_MUST_CHECK vd_status vd_face_detect(vd_engine *e, const struct vd_image *img,
                                               struct vd_face *out, size_t cap, size_t *n);
 
-/** Detect with one pass whose longest network side is max_side_px (video: cheap and steady). */
+/** Detect with one pass whose longest network side is max_side_px (video: cheap and steady).
+ *  Landmarks are the detector's own: vd_face_refine() those faces that will be compared. */
 VD_API VD_MUST_CHECK vd_status vd_face_detect_once(vd_engine *e, const struct vd_image *img,
                                                    int32_t max_side_px, struct vd_face *out,
                                                    size_t cap, size_t *n);
+
+/** Refine the landmarks of a face under 64 px; leaves larger ones, and all without a refiner, as
+ *  they are. vd_face_detect() has done it already. Errors: VD_E_INVAL bad view. */
+VD_API VD_MUST_CHECK vd_status vd_face_refine(vd_engine *e, const struct vd_image *img,
+                                              struct vd_face *face);
 
 /** Measure a face. Errors: VD_E_INVAL bad view or face. */
 VD_API VD_MUST_CHECK vd_status vd_face_quality(vd_engine *e, const struct vd_image *img,

@@ -5,6 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Detections below the detector's own threshold never start a track, but they keep one alive while
+ * a face turns away, and they are blurred in the annotated video. */
+#define WEAKEST_FACE 0.35f
+
 struct vd_watch_cli vd_watch_cli = {.margin = -1};
 
 static volatile sig_atomic_t stop_asked;
@@ -143,9 +147,13 @@ int vd_watch_cli_run(const char *verb, int argc, char **args, struct vd_watch_op
         return vd_cli_usage(verb, "at most %d sources at once", VD_WATCH_SOURCES_MAX);
     catch_signals();
     vd_media_init();
-    if (vd_cli_engine_open(&e, 0, &code))
-        return code;
-    vd_status st = vd_watchlist_open(&w, e, c->watchlist, 0, c->threshold, on_verdict, &en, &err);
+    struct vd_engine_options eo;
+    vd_cli_engine_options(&eo);
+    eo.detect_threshold = WEAKEST_FACE;
+    vd_status st = vd_engine_open(&e, &eo, &err);
+    if (st)
+        return vd_cli_fail_err(st, &err);
+    st = vd_watchlist_open(&w, e, c->watchlist, 0, c->threshold, on_verdict, &en, &err);
     if (!st) {
         en.n.people = vd_watchlist_enrolled(w);
         if (!vd_gallery_locked(vd_watchlist_gallery(w)))

@@ -95,8 +95,8 @@ static void refine(vd_engine *e, const struct vd_image *img, struct vd_face *f)
     f->has_points |= points != NULL;
 }
 
-static void hand_over(vd_engine *e, const struct vd_image *img, size_t found, struct vd_face *out,
-                      size_t cap, size_t *n)
+static void hand_over(vd_engine *e, const struct vd_image *img, size_t found, int refined,
+                      struct vd_face *out, size_t cap, size_t *n)
 {
     found = drop_outside(e->found, found, img);
     found = vd_nms(e->found, found, e->nms_iou, 0.8f);
@@ -104,7 +104,7 @@ static void hand_over(vd_engine *e, const struct vd_image *img, size_t found, st
     found = found > VD_FACES_MAX ? VD_FACES_MAX : found;
     size_t give = found < cap ? found : cap;
     for (size_t i = 0; i < give; i++) {
-        if (e->set->refine)
+        if (refined && e->set->refine)
             refine(e, img, &e->found[i]);
         out[i] = e->found[i];
     }
@@ -120,8 +120,17 @@ vd_status vd_face_detect_once(vd_engine *e, const struct vd_image *img, int32_t 
     int32_t longest = img->width_px > img->height_px ? img->width_px : img->height_px;
     vd_status st = pass(e, img, longest < max_side_px ? longest : max_side_px, 0, &found);
     if (!st)
-        hand_over(e, img, found, out, cap, n);
+        hand_over(e, img, found, 0, out, cap, n);
     return st;
+}
+
+vd_status vd_face_refine(vd_engine *e, const struct vd_image *img, struct vd_face *face)
+{
+    if (!e || !face || vd_image_check(img))
+        return VD_E_INVAL;
+    if (e->set->refine)
+        refine(e, img, face);
+    return VD_OK;
 }
 
 /* Sides to try: the picture as it is (enlarged when it is small and small faces are wanted), then
@@ -169,7 +178,7 @@ vd_status vd_face_detect(vd_engine *e, const struct vd_image *img, struct vd_fac
         }
         total = kept;
     }
-    hand_over(e, img, total, out, cap, n);
+    hand_over(e, img, total, 1, out, cap, n);
     vd_engine_trim(e);
     return VD_OK;
 }

@@ -470,7 +470,10 @@ static void process(struct vd_analyst *a, struct vd_job *j)
         draw_frame(a, j);
     a->seq++;
     atomic_fetch_add_explicit(&a->frames, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&a->faces_n, j->faces_n, memory_order_relaxed);
+    size_t faces = 0; /* weak detections only help the tracker */
+    for (size_t d = 0; d < j->faces_n; d++)
+        faces += j->faces[d].score >= a->high_score;
+    atomic_fetch_add_explicit(&a->faces_n, faces, memory_order_relaxed);
     atomic_store_explicit(&a->at_ms, (uint64_t)(f->pts_ms > 0 ? f->pts_ms : 0),
                           memory_order_relaxed);
 }
@@ -610,6 +613,7 @@ vd_status vd_analyst_init(struct vd_analyst *a, struct vd_pipeline *p, size_t nu
     vd_tracker_config_default(&cfg);
     if (a->stills)
         cfg.confirm_n = 1;
+    a->high_score = cfg.high_score;
     vd_status st = vd_tracker_new(&a->tracker, &cfg);
     if (!st)
         st = vd_evidence_pool_init(&a->pool, VD_TRACKS_MAX + VD_SHOTS_FLYING, p->dim);

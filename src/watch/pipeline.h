@@ -93,6 +93,7 @@ struct vd_analyst {
                    [256]; /* by frame index; written before the frame is handed over */
     /* analyst's own */
     struct vd_tracker *tracker;
+    float high_score;
     struct vd_evidence_pool pool; /* VD_TRACKS_MAX slots, then VD_SHOTS_FLYING of ended tracks */
     struct vd_rule rule;
     struct vd_cut cut;

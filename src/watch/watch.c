@@ -41,6 +41,12 @@ void vd_watch_options_default(struct vd_watch_options *o)
     o->margin = -1;
     o->source.max_reconnects = 0;
     vd_quality_limits_default(&o->limits);
+    /* The defaults judge a picture that somebody chose. Here nobody can ask for a better one, dark
+     * faces still compare well, and the shots are weighted by their quality anyway: only what holds
+     * no face information is left out. */
+    o->limits.min_brightness = 8;
+    o->limits.max_brightness = 245;
+    o->limits.min_contrast = 5;
 }
 
 static size_t cores(void)

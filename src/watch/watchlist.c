@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "vision/vision.h"
 #include "watch/watch.h"
 
 #define FACES_LOOKED_AT 64
@@ -346,11 +347,38 @@ static void describe(const struct vd_quality *q, const struct vd_quality_limits 
         append(out, cap, "eyes, nose and mouth were not found where a face has them");
 }
 
+/* Look at the picture at a middling size, small (for a face that fills it), and only when that
+ * finds nobody, large. References are portraits: searching them at full size would find faces on
+ * posters in the background, and take memory for pictures of every shape. What is uncertain is
+ * nobody. */
+static vd_status find_faces(vd_engine *e, const struct vd_image *img, float least_score,
+                            struct vd_face *face, size_t *n)
+{
+    static const int32_t side_px[] = {640, 256, 1280};
+    const float longest = (float)(img->width_px > img->height_px ? img->width_px : img->height_px);
+    size_t total = 0;
+    for (size_t i = 0; i < sizeof side_px / sizeof side_px[0]; i++) {
+        struct vd_face more[FACES_LOOKED_AT];
+        size_t m = 0;
+        if (i == 2 && total)
+            break;
+        const vd_status st = vd_face_detect_once(e, img, side_px[i], more, FACES_LOOKED_AT, &m);
+        if (st)
+            return st;
+        for (size_t k = 0; k < m && k < FACES_LOOKED_AT && total < 2 * FACES_LOOKED_AT; k++) {
+            if (more[k].score >= least_score && (i != 1 || height(&more[k]) >= 0.2f * longest))
+                face[total++] = more[k];
+        }
+    }
+    *n = vd_nms(face, total, 0.45f, 0.8f);
+    return VD_OK;
+}
+
 /* Detect, choose, measure, embed. Fills v; v->accepted tells whether t holds a template. */
 static vd_status judge(vd_engine *e, const char *path, const struct vd_quality_limits *limits,
                        struct vd_enrol_verdict *v, struct vd_template *t)
 {
-    struct vd_face face[FACES_LOOKED_AT];
+    struct vd_face face[2 * FACES_LOOKED_AT];
     struct vd_frame *f = NULL;
     struct vd_err err = {0};
     size_t n = 0;
@@ -362,16 +390,16 @@ static vd_status judge(vd_engine *e, const char *path, const struct vd_quality_l
         snprintf(v->reason, sizeof v->reason, "not readable as a picture: %.160s", err.msg);
         return VD_OK;
     }
-    st = vd_face_detect(e, &f->image, face, FACES_LOOKED_AT, &n);
+    st = find_faces(e, &f->image, limits->min_detector_score, face, &n);
     if (st)
         goto done;
     v->faces = (int32_t)n;
-    if (n > FACES_LOOKED_AT)
-        n = FACES_LOOKED_AT;
     const int which = choose_face(face, n, &f->image, v->reason, sizeof v->reason);
     if (which < 0)
         goto done;
-    st = vd_face_quality(e, &f->image, &face[which], limits, &v->quality);
+    st = vd_face_refine(e, &f->image, &face[which]);
+    if (!st)
+        st = vd_face_quality(e, &f->image, &face[which], limits, &v->quality);
     if (st)
         goto done;
     if (v->quality.reasons) {

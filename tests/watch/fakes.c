@@ -365,6 +365,15 @@ vd_status vd_face_detect_once(vd_engine *e, const struct vd_image *img, int32_t 
     return detect(e, img, out, cap, n, 10 * scale, 300 * scale);
 }
 
+vd_status vd_face_refine(vd_engine *e, const struct vd_image *img, struct vd_face *face)
+{
+    (void)img;
+    enter(e);
+    face->pt[0] += 0.01f;
+    leave(e);
+    return VD_OK;
+}
+
 static struct fake_face *find(const struct vd_image *img, const struct vd_face *face,
                               struct fake_face *f)
 {
