@@ -121,6 +121,23 @@ static void channels(const struct vd_kern *k, const struct vd_step *s)
     }
 }
 
+/* Blocked to pixel by pixel: [h][w][c]. */
+static void pixels(const struct vd_step *s)
+{
+    size_t c = (size_t)s->c;
+    for (size_t b = 0; b * VD_NC < c; b++) {
+        size_t lanes = c - b * VD_NC < VD_NC ? c - b * VD_NC : VD_NC;
+        const float *src = s->a + b * s->n * VD_NC;
+        float *dst = s->d + b * VD_NC;
+        if (lanes == 1)
+            for (size_t p = 0; p < s->n; p++)
+                dst[p * c] = src[p * VD_NC];
+        else
+            for (size_t p = 0; p < s->n; p++)
+                memcpy(dst + p * c, src + p * VD_NC, lanes * sizeof *dst);
+    }
+}
+
 void vd_step_run(const struct vd_net *n, const struct vd_step *s)
 {
     const struct vd_kern *k = &n->model->kern;
@@ -175,6 +192,9 @@ void vd_step_run(const struct vd_net *n, const struct vd_step *s)
     case VD_STEP_UNPACK:
         k->unpack_nc16_f32(s->a, s->n * VD_NC, d, s->n, s->c, s->n);
         break;
+    case VD_STEP_PIXELS:
+        pixels(s);
+        break;
     case VD_STEP_PLAIN:
         vd_op_run(&n->model->g, node, s->in, s->out);
         break;
@@ -198,9 +218,9 @@ static int64_t now_ns(void)
 
 static const char *step_name(const struct vd_step *s)
 {
-    static const char *const names[] = {"conv",     "conv-first", "dwconv", "spread",   "pool",
-                                        "gemm",     "add",        "mul",    "channels", "sigmoid",
-                                        "upsample", "concat",     "pack",   "unpack",   "plain"};
+    static const char *const names[] = {
+        "conv",     "conv-first", "dwconv",   "spread", "pool", "gemm",   "add",    "mul",
+        "channels", "sigmoid",    "upsample", "concat", "pack", "unpack", "pixels", "plain"};
     return names[s->kind];
 }
 

@@ -593,6 +593,34 @@ static vd_status step_sigmoid(struct vd_net *n, int32_t i)
     return VD_OK;
 }
 
+/* Transpose to [1, h, w, c] of a blocked value: its pixels already lie together. */
+static int is_pixels(const struct vd_net *n, const struct vd_node *node)
+{
+    const int32_t in = node->in[0];
+    if (!is_picture(&n->value[in]) || n->blocked[in] < 0 || n->planar[in] >= 0)
+        return 0;
+    for (int32_t i = 0; i < 4; i++)
+        if (vd_attr_ints(node, "perm", i, 3 - i) != (i ? i % 3 + 1 : 0))
+            return 0;
+    return 1;
+}
+
+static vd_status step_pixels(struct vd_net *n, int32_t i)
+{
+    const struct vd_node *node = &n->model->g.node[i];
+    const struct vd_tensor *x = &n->value[node->in[0]];
+    int32_t dst = new_buffer(n, x->n);
+    struct vd_step *s = dst < 0 ? NULL : new_step(n, VD_STEP_PIXELS, i);
+    if (!s)
+        return no_memory(n);
+    s->src[0] = n->blocked[node->in[0]];
+    s->dst = dst;
+    s->c = (int32_t)x->shape.dim[1];
+    s->n = pixels_of(x);
+    n->planar[node->out[0]] = dst;
+    return VD_OK;
+}
+
 static int pool_is_plain(const struct vd_node *node)
 {
     return node->op == VD_OP_AVERAGE_POOL && vd_attr_int(node, "count_include_pad", 0) &&
@@ -646,6 +674,10 @@ static vd_status plan_node(struct vd_net *n, int32_t i)
         if (is_picture(x) &&
             vd_op_upsample(node, &x->shape, &n->value[node->out[0]].shape, &fh, &fw))
             return step_upsample(n, i, fh, fw);
+        break;
+    case VD_OP_TRANSPOSE:
+        if (is_pixels(n, node))
+            return step_pixels(n, i);
         break;
     case VD_OP_CONCAT:
         if (concat_fits(n, node))

@@ -27,6 +27,7 @@ enum vd_step_kind {
     VD_STEP_CONCAT,
     VD_STEP_PACK,
     VD_STEP_UNPACK,
+    VD_STEP_PIXELS,
     VD_STEP_PLAIN
 };
 

@@ -267,27 +267,46 @@ static void KFN(conv_f32)(const struct vd_conv_f32 *c)
 /* --- the first layer ----------------------------------------------------------------------------
  */
 
-/* mr pixels from planar input whose rows and planes lie row_step and plane_step apart. */
+/* mr pixels from planar input whose rows and planes lie row_step and plane_step apart; kw, ci and
+ * stride are constants where it counts, so that the taps of a row become one straight run. */
+INLINE void first_taps(const struct vd_conv_first_f32 *c, const float *src, size_t row_step,
+                       size_t plane_step, int32_t ky0, int32_t ky1, size_t block, size_t at, int mr,
+                       int nb, int kw, int ci, int stride)
+{
+    size_t panel = (size_t)(c->kh * kw * ci) * VD_NC;
+    vf acc[MR][NB * NV];
+    UNROLL
+    for (int m = 0; m < mr; m++) {
+        UNROLL
+        for (int n = 0; n < nb * NV; n++)
+            acc[m][n] = v_zero();
+    }
+    for (int32_t ky = ky0; ky < ky1; ky++) {
+        const float *w = c->wgt + block * panel + (size_t)(ky * kw * ci) * VD_NC;
+        const float *a = src + (size_t)ky * row_step;
+        UNROLL
+        for (int kx = 0; kx < kw; kx++) {
+            UNROLL
+            for (int i = 0; i < ci; i++)
+                mac_strided(acc, a + (size_t)i * plane_step + (size_t)(kx * c->dil_w),
+                            (size_t)stride, w + (size_t)(kx * ci + i) * VD_NC, panel, mr, nb, 1);
+        }
+    }
+    store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, at, mr, nb);
+}
+
 INLINE void first_tile(const struct vd_conv_first_f32 *c, const float *src, size_t row_step,
                        size_t plane_step, int32_t ky0, int32_t ky1, size_t block, size_t at, int mr,
                        int nb)
 {
-    size_t panel = (size_t)(c->kh * c->kw * c->ci) * VD_NC;
-    vf acc[MR][NB * NV];
-    UNROLL
-    for (int m = 0; m < mr; m++)
-        UNROLL
-    for (int n = 0; n < nb * NV; n++)
-        acc[m][n] = v_zero();
-    for (int32_t ky = ky0; ky < ky1; ky++)
-        for (int32_t kx = 0; kx < c->kw; kx++) {
-            const float *w = c->wgt + block * panel + (size_t)((ky * c->kw + kx) * c->ci) * VD_NC;
-            const float *a = src + (size_t)ky * row_step + (size_t)(kx * c->dil_w);
-            for (int32_t i = 0; i < c->ci; i++)
-                mac_strided(acc, a + (size_t)i * plane_step, (size_t)c->stride_w,
-                            w + (size_t)i * VD_NC, panel, mr, nb, 1);
-        }
-    store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, at, mr, nb);
+    int three = c->kw == 3 && c->ci == 3 && c->dil_w == 1;
+    if (mr == MR && three && c->stride_w == 2)
+        first_taps(c, src, row_step, plane_step, ky0, ky1, block, at, mr, nb, 3, 3, 2);
+    else if (mr == MR && three && c->stride_w == 1)
+        first_taps(c, src, row_step, plane_step, ky0, ky1, block, at, mr, nb, 3, 3, 1);
+    else
+        first_taps(c, src, row_step, plane_step, ky0, ky1, block, at, mr, nb, c->kw, c->ci,
+                   c->stride_w);
 }
 
 enum { PATCH_COLS = 160 };

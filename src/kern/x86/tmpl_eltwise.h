@@ -35,8 +35,29 @@ INLINE vf pool_pixel(const struct vd_pool_f32 *p, const float *src, int32_t y0, 
     return v;
 }
 
+/* The pool that detectors use: maximum of 2x2, every window inside. */
+static void max_2x2(const struct vd_pool_f32 *p)
+{
+    size_t row = (size_t)p->in_w * VD_NC;
+    for (int32_t b = 0; b < p->c_b; b++)
+        for (int32_t y = 0; y < p->out_h; y++) {
+            const float *s = p->src + (size_t)b * p->src_block_stride + 2 * (size_t)y * row;
+            float *d = p->dst + (size_t)b * p->dst_block_stride + (size_t)(y * p->out_w) * VD_NC;
+            for (int32_t x = 0; x < p->out_w; x++, s += 2 * VD_NC, d += VD_NC)
+                for (size_t lane = 0; lane < VD_NC; lane += VL)
+                    v_store(d + lane,
+                            v_max(v_max(v_load(s + lane), v_load(s + VD_NC + lane)),
+                                  v_max(v_load(s + row + lane), v_load(s + row + VD_NC + lane))));
+        }
+}
+
 static void KFN(pool_f32)(const struct vd_pool_f32 *p)
 {
+    if (!p->average && p->kh == 2 && p->kw == 2 && p->stride_h == 2 && p->stride_w == 2 &&
+        !p->pad_top && !p->pad_left && 2 * p->out_h <= p->in_h && 2 * p->out_w <= p->in_w) {
+        max_2x2(p);
+        return;
+    }
     for (int32_t b = 0; b < p->c_b; b++) {
         const float *src = p->src + (size_t)b * p->src_block_stride;
         float *dst = p->dst + (size_t)b * p->dst_block_stride;
