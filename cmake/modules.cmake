@@ -9,7 +9,12 @@ endfunction()
 
 # vd_isa_kernels(module flags files...): files of one instruction-set level. The flags here and the
 # bundle that src/base/cpu.c checks stay together: change both or neither.
+# Templates unrolled into thousands of instrumented lines take gcc minutes: under a sanitizer -O1, and
+# without the checks that vector loads through unaligned pointers make pointless.
 function(vd_isa_kernels module flags)
+    if(VD_SANITIZE)
+        list(APPEND flags -O1 -fno-sanitize=null,alignment,object-size)
+    endif()
     set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "${flags}")
     target_sources(vd_${module} PRIVATE ${ARGN})
 endfunction()

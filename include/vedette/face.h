@@ -86,7 +86,7 @@ struct vd_engine_options {
 /** Fill *o with defaults (all zero fields and NULL). */
 VD_API void vd_engine_options_default(struct vd_engine_options *o);
 
-/** Open the models and verify their digests.
+/** Open the models and verify their digests. o may be NULL: all defaults.
  *  Ownership: *out is the caller's; vd_engine_close().  Threads: any.
  *  Errors: VD_E_NOTFOUND no such manifest or file; VD_E_DENIED wrong digest; VD_E_FORMAT not ONNX;
  *  VD_E_UNSUPPORTED operator not covered; VD_E_MISMATCH outputs do not fit the manifest. */
@@ -138,7 +138,7 @@ VD_API VD_MUST_CHECK vd_status vd_template_compare(const struct vd_template *a,
                                                    const struct vd_template *b, float *cosine);
 
 /** The recogniser's own threshold (manifest): cosine at or above which a match is declared,
- *  and the false match rate that it was measured at (0 = unknown). */
+ *  and the false match rate that it was measured at (0 = unknown). Either may be NULL. */
 VD_API void vd_engine_threshold(const vd_engine *e, float *cosine, float *fmr);
 
 VD_API void vd_quality_limits_default(struct vd_quality_limits *l);

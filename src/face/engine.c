@@ -291,6 +291,8 @@ void vd_engine_close(vd_engine **pe)
 
 void vd_engine_threshold(const vd_engine *e, float *cosine, float *fmr)
 {
-    *cosine = e->set->recogniser.threshold;
-    *fmr = e->set->recogniser.fmr;
+    if (cosine)
+        *cosine = e->set->recogniser.threshold;
+    if (fmr)
+        *fmr = e->set->recogniser.fmr;
 }
