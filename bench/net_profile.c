@@ -23,7 +23,8 @@ int main(int argc, char **argv)
     if (!st)
         st = vd_net_new(&n, m, &s, &err);
     if (!st)
-        st = vd_net_profile(n, argc > 4 ? (int32_t)strtol(argv[4], NULL, 10) : 20, text, sizeof text);
+        st = vd_net_profile(n, argc > 4 ? (int32_t)strtol(argv[4], NULL, 10) : 20, text,
+                            sizeof text);
     if (st)
         fprintf(stderr, "net_profile: %s\n", err.msg);
     else
