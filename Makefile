@@ -1,0 +1,49 @@
+# Two commands do it all:  make demo   make test        (make help lists the rest)
+# On a fresh Debian 12 these install what is missing, by name, then build.
+.DEFAULT_GOAL := build
+MAKEFLAGS += --no-print-directory
+PREFIX ?= /usr/local
+
+.PHONY: help build demo test setup models bench bench-setup install clean distclean
+
+help:
+	@echo 'make            build build/vedette (what the build needs must be there: make setup)'
+	@echo 'make demo       set up, build, and watch a crowd for one listed face'
+	@echo 'make test       set up, build, and run every test'
+	@echo 'make setup      Debian packages and model weights only'
+	@echo 'make bench      our engine beside ONNX Runtime, OpenVINO, ncnn and MNN'
+	@echo 'make install    into PREFIX=$(PREFIX)'
+	@echo 'make clean      remove what was built;  make distclean also what was fetched'
+
+build:
+	@command -v cmake >/dev/null && command -v ninja >/dev/null || { echo 'cmake or ninja is missing: run make setup' >&2; exit 1; }
+	@mkdir -p build
+	@cmake --preset dev >build/configure.log 2>&1 || { cat build/configure.log; echo 'configuring failed (is a library missing? make setup)' >&2; exit 1; }
+	@cmake --build build
+
+setup models:
+	@tools/setup
+
+demo:
+	@tools/setup --demo
+	@$(MAKE) build
+	@tools/demo/run
+
+test:
+	@tools/setup --test
+	@tests/run.sh dev
+
+bench-setup:
+	@tools/setup --bench
+
+bench: bench-setup build
+	.cache/venv-bench/bin/python bench/peers.py --json build/bench/peers.json
+
+install: build
+	cmake --install build --prefix $(PREFIX)
+
+clean:
+	rm -rf build build-*
+
+distclean: clean
+	rm -rf .cache
