@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The demo's video: a crowd of real faces from pinned packages, walking past.
 
-usage: compose.py DIR     (DIR/material holds the pictures; writes DIR/crowd.mp4 and DIR/watchlist)
+usage: compose.py DIR          DIR/material holds the pictures; writes DIR/crowd.mp4 and DIR/watchlist
+       compose.py --check DIR  ends with 1 when that has yet to be done
 
 Five people of a group photograph stand in the background, a man and a woman of two clips walk by in
 front of them at changing distance. One of them is listed, by a different photograph of him. The video
@@ -39,12 +40,13 @@ def recipe(material):
 
 
 def main():
-    top = Path(sys.argv[1])
+    top = Path(sys.argv[-1])
     material, video, stamp = top / "material", top / "crowd.mp4", top / "recipe"
     want = recipe(material)
-    if video.exists() and stamp.exists() and stamp.read_text() == want:
+    if video.exists() and (top / "watchlist").is_dir() and stamp.exists() and stamp.read_text() == want:
         return 0
-    print("set-up: composing the demo's video (half a minute)", flush=True)
+    if "--check" in sys.argv[1:-1]:
+        return 1
     part = top / "crowd.part.mp4"
     cmd = ["ffmpeg", "-v", "error", "-y", "-threads", "1", "-loop", "1", "-framerate", str(FPS), "-i", str(material / "multi_face.jpg"),
            "-stream_loop", "-1", "-i", str(material / "single_face.mp4"),
