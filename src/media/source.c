@@ -554,3 +554,17 @@ void vd_source_get_info(const struct vd_source *s, struct vd_source_info *info)
 {
     *info = s->info;
 }
+
+void vd_media_codecs(char *buf, size_t cap)
+{
+    size_t at = 0;
+    char name[32];
+    buf[0] = 0;
+    for (const char *p = codecs; *p;) {
+        size_t n = strcspn(p, ",");
+        snprintf(name, sizeof name, "%.*s", (int)n, p);
+        if (avcodec_find_decoder_by_name(name) && at + n + 2 < cap)
+            at += (size_t)snprintf(buf + at, cap - at, "%s%s", at ? " " : "", name);
+        p += n + (p[n] == ',');
+    }
+}
