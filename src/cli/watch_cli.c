@@ -9,7 +9,7 @@
  * a face turns away, and they are blurred in the annotated video. */
 #define WEAKEST_FACE 0.35f
 
-struct vd_watch_cli vd_watch_cli = {.margin = -1};
+struct vd_watch_cli vd_watch_cli = {.margin = -1, .looks = 12.5f};
 
 static volatile sig_atomic_t stop_asked;
 static int line_shown;
@@ -77,9 +77,10 @@ void vd_watch_cli_summary(const struct vd_watch_stats *s, const struct vd_watch_
     const double speed = s->seconds > 0 ? s->media_seconds / s->seconds : 0;
     if (vd_cli.json) {
         vd_json_line(json_pack(
-            "{s:s, s:I, s:{s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o,"
-            " s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o}, s:I, s:{s:I, s:I, s:I}}",          //
-            "type", "summary", "frames", (json_int_t)s->frames,                        //
+            "{s:s, s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o,"
+            " s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o}, s:I, s:{s:I, s:I, s:I}}", //
+            "type", "summary", "frames", (json_int_t)s->frames, "searched",
+            (json_int_t)s->frames_searched,                                            //
             "dropped", "late", (json_int_t)s->frames_dropped_late,                     //
             "damaged", (json_int_t)s->frames_damaged,                                  //
             "not_drawn", (json_int_t)s->frames_not_drawn,                              //
@@ -163,6 +164,7 @@ int vd_watch_cli_run(const char *verb, int argc, char **args, struct vd_watch_op
         o->margin = c->margin;
         o->window_ns = (int64_t)((double)c->window_s * 1e9);
         o->detect_side_px = c->detect_side;
+        o->looks_per_second = c->looks > 0 ? c->looks : -1;
         o->realtime = c->realtime;
         o->threads = c->threads;
         o->source.rtsp_udp = c->rtsp_udp;

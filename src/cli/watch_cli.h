@@ -8,7 +8,7 @@
 /** Values of VD_OPTS_WATCH. */
 struct vd_watch_cli {
     const char *watchlist;
-    float threshold, margin, window_s;
+    float threshold, margin, window_s, looks;
     int32_t detect_side, threads;
     int realtime, rtsp_udp;
 };
@@ -63,6 +63,15 @@ extern struct vd_watch_cli vd_watch_cli;
          "above the video's own.",                                                                  \
          160,                                                                                       \
          4096},                                                                                     \
+        {"looks",                                                                                   \
+         0,                                                                                         \
+         VD_OPT_FLOAT,                                                                              \
+         &vd_watch_cli.looks,                                                                       \
+         "N",                                                                                       \
+         "Frames searched for faces in a second of video, at least; 0: every frame. Default: 12, "  \
+         "which is every second frame of 25. An annotated video is searched in every frame.",       \
+         0,                                                                                         \
+         1000},                                                                                     \
         {"threads",  0,                                                                             \
          VD_OPT_INT, &vd_watch_cli.threads,                                                         \
          "N",        "Threads that detect and compare. Default: one a core, at most 8.",            \

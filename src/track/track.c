@@ -2,7 +2,7 @@
  *
  *             high detection, nobody's            seen confirm_n times
  *   (nothing) ──────────────────────▶ NEW ──────────────────────────▶ LIVE ◀──┐
- *                                      │ unseen for lost_ns/4          │ unseen│ seen again
+ *                                      │ unseen for lost_ns/3          │ unseen│ seen again
  *                                      ▼                               ▼      │
  *                                   ended() ◀── unseen for lost_ns ── LOST ───┘      (cut: all end)
  *
@@ -293,7 +293,7 @@ static void end_unseen(struct vd_tracker *t, void (*ended)(void *, const struct 
         struct vd_track *tr = &t->track[k];
         if (tr->detection < 0) {
             const int64_t unseen = t->now_ns - tr->last_ns;
-            if (unseen >= (tr->state == VD_TRACK_NEW ? t->cfg.lost_ns / 4 : t->cfg.lost_ns)) {
+            if (unseen >= (tr->state == VD_TRACK_NEW ? t->cfg.lost_ns / 3 : t->cfg.lost_ns)) {
                 end_track(t, k, ended, opaque);
                 continue;
             }

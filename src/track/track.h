@@ -24,7 +24,7 @@ struct vd_tracker_config {
     float high_score; /**< detections at or above this may start a track and match first; 0.6 */
     float low_score;  /**< those between join existing tracks in the second round; 0.3 */
     float iou_first, iou_second; /**< least overlap; 0.2, 0.4 */
-    int64_t lost_ns;   /**< a track unseen for this long ends; 800 ms (NEW ones: a quarter) */
+    int64_t lost_ns;   /**< a track unseen for this long ends; 800 ms (NEW ones: a third of it) */
     int32_t confirm_n; /**< detections before a track counts as one; 2 */
 };
 

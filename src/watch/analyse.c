@@ -29,7 +29,7 @@
 #include "watch/pipeline.h"
 
 #define MS  INT64_C(1000000)
-#define LAG 6 /* frames; six of them take longer than a shot even on one slow core */
+#define LAG 4 /* searched frames; they take longer than a shot, even on one slow core */
 
 /* When a face is compared (stream time since the last comparison of its track). The first at once;
  * the next few soon, for a second opinion and a better shot; then seldom, because a person who
@@ -43,7 +43,8 @@ static const int64_t SPACING[] = {0, 160 * MS, 240 * MS, 400 * MS, 800 * MS};
 #define SPACING_BETTER (200 * MS) /* a clearly better shot */
 #define BETTER         1.15f
 #define TRY_AGAIN      (80 * MS) /* after a look that was not good enough */
-#define CLOSE_EVERY    5         /* frames between second passes when no large face is there */
+#define FILE_AHEAD     4         /* frames of a file being searched at a time */
+#define CLOSE_EVERY    3         /* searched frames between second passes when nobody is close */
 #define CLOSE_SHARE    0.2f      /* a face this tall, as a share of the longest side, is large */
 #define NAME_SLACK     0.05f     /* explain names nobody further below the threshold than this */
 
@@ -52,6 +53,7 @@ static const int64_t SPACING[] = {0, 160 * MS, 240 * MS, 400 * MS, 800 * MS};
 void *vd_read_main(void *arg)
 {
     struct vd_analyst *a = arg;
+    const struct vd_clock *clock = a->pipe->clock;
     vd_status st = VD_OK;
     while (!atomic_load(&a->pipe->stopping)) { /* pairs with the store in vd_watch_run() */
         struct vd_frame *f = NULL;
@@ -67,6 +69,12 @@ void *vd_read_main(void *arg)
             vd_source_get_info(a->source, &info);
             snprintf(a->still_name[f->index % VD_STILL_NAMES], sizeof a->still_name[0], "%s",
                      info.frame_name);
+        }
+        /* Decoding itself fell behind the clock: catch up, do not look at the past. */
+        if (a->live && clock->mono_ns(clock->opaque) - f->captured_mono_ns > VD_STALE_NS) {
+            atomic_fetch_add_explicit(&a->stale, 1, memory_order_relaxed);
+            vd_frame_unref(&f);
+            continue;
         }
         if (vd_inbox_put_frame(&a->inbox, &f)) {
             vd_frame_unref(&f);
@@ -436,12 +444,7 @@ static void process(struct vd_analyst *a, struct vd_job *j)
     struct vd_frame *f = j->frame;
     const int longest =
         f->image.width_px > f->image.height_px ? f->image.width_px : f->image.height_px;
-    int cut = vd_cut_update(&a->cut, &f->image);
-    cut |= a->started && f->generation != a->generation;
-    cut |= a->stills;
-    a->started = 1;
-    a->generation = f->generation;
-    vd_tracker_update(a->tracker, j->faces, j->faces_n, stream_ns(a, f), cut, on_ended, a);
+    vd_tracker_update(a->tracker, j->faces, j->faces_n, stream_ns(a, f), j->cut, on_ended, a);
     size_t n = 0;
     const struct vd_track *t = vd_tracker_tracks(a->tracker, &n);
     a->close_faces = 0;
@@ -469,7 +472,7 @@ static void process(struct vd_analyst *a, struct vd_job *j)
     if (a->draw)
         draw_frame(a, j);
     a->seq++;
-    atomic_fetch_add_explicit(&a->frames, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&a->searched, 1, memory_order_relaxed);
     size_t faces = 0; /* weak detections only help the tracker */
     for (size_t d = 0; d < j->faces_n; d++)
         faces += j->faces[d].score >= a->high_score;
@@ -478,14 +481,36 @@ static void process(struct vd_analyst *a, struct vd_job *j)
                           memory_order_relaxed);
 }
 
+/* Frames arrive here in order. Is this one searched, or only counted? @return 1 = searched. */
+static int worth_a_look(struct vd_analyst *a, const struct vd_frame *f, int *cut)
+{
+    *cut = vd_cut_update(&a->cut, &f->image);
+    *cut |= a->started && f->generation != a->generation;
+    *cut |= a->stills;
+    const int64_t now = stream_ns(a, f), since = now - a->searched_ns;
+    const int look = !a->started || *cut || a->draw || since < 0 || since >= a->pipe->gap_ns;
+    a->started = 1;
+    a->generation = f->generation;
+    if (look)
+        a->searched_ns = now;
+    atomic_fetch_add_explicit(&a->frames, 1, memory_order_relaxed);
+    return look;
+}
+
 static void submit_detect(struct vd_analyst *a, struct vd_frame **f)
 {
+    int cut = 0;
+    if (!worth_a_look(a, *f, &cut)) {
+        vd_frame_unref(f);
+        return;
+    }
     struct vd_job *j = a->idle_detect[--a->idle_detects];
     j->frame = *f;
     *f = NULL;
     j->done = 0;
+    j->cut = cut;
     j->side_px = a->pipe->side_px;
-    j->close = a->close_faces || j->frame->index % CLOSE_EVERY == 0;
+    j->close = a->close_faces || a->submitted++ % CLOSE_EVERY == 0;
     a->flying[a->flying_n++] = j;
     void *item = j;
     if (vd_queue_push(a->pipe->jobs, &item)) {
@@ -607,8 +632,9 @@ vd_status vd_analyst_init(struct vd_analyst *a, struct vd_pipeline *p, size_t nu
     a->stills = a->info.kind == VD_SOURCE_STILLS;
     a->live = a->info.kind == VD_SOURCE_LIVE || (p->o->realtime && !a->stills);
     a->rule = (struct vd_rule){p->list, p->threshold, p->margin, a->stills};
-    /* A live source holds few frames: what waits is late. One more than workers keeps them busy. */
-    a->flying_max = a->live ? p->workers_n : p->workers_n + 1;
+    /* A live source holds few frames: what waits is late. Files: always the same number, so that
+     * what is known when a frame is submitted does not depend on the machine (3). */
+    a->flying_max = a->live ? p->workers_n : FILE_AHEAD;
     vd_inbox_init(&a->inbox, a->live ? 2 : 3, a->live);
     vd_tracker_config_default(&cfg);
     if (a->stills)

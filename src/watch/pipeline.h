@@ -18,6 +18,7 @@
 #define VD_SHOTS_FLYING 16                   /* shots being compared, one source */
 #define VD_STILL_NAMES  64
 #define VD_EVENTS       64
+#define VD_STALE_NS     (INT64_C(150) * 1000000) /* a live frame this old at decode is let go */
 #define VD_CLOSE_SIDE_PX                                                                           \
     320 /* network side of the second pass, for faces that fill the picture                        \
          */
@@ -33,7 +34,7 @@ struct vd_job {
     vd_status st;
     int done;
     /* detect */
-    int32_t side_px, close;
+    int32_t side_px, close, cut;
     size_t faces_n;
     struct vd_face *faces; /* VD_FACES_MAX of them; detect jobs only */
     /* shot */
@@ -98,9 +99,10 @@ struct vd_analyst {
     struct vd_rule rule;
     struct vd_cut cut;
     uint32_t generation;
+    int64_t searched_ns; /* stream time of the newest frame that was searched */
     int started, close_faces;
-    int looked_at; /* stills: the head is processed and waits for its comparisons */
-    uint64_t seq;  /* frames processed */
+    int looked_at;           /* stills: the head is processed and waits for its comparisons */
+    uint64_t submitted, seq; /* frames given to the workers, processed */
     struct vd_job *detects, *shots; /* pools */
     struct vd_face *faces;
     struct vd_template *templates; /* secret, one a shot job */
@@ -118,7 +120,7 @@ struct vd_analyst {
     vd_status st; /* read after the join */
     struct vd_hist decisions;
     /* written by the analyst, read at any time by the caller's thread; only sums, hence relaxed */
-    _Atomic uint64_t frames, faces_n, tracks_n, embeddings, at_ms, not_drawn;
+    _Atomic uint64_t frames, faces_n, tracks_n, embeddings, at_ms, not_drawn, searched, stale;
 };
 
 struct vd_pipeline {
@@ -126,7 +128,7 @@ struct vd_pipeline {
     const struct vd_clock *clock;
     const struct vd_watchlist *list;
     float threshold, margin;
-    int64_t window_ns;
+    int64_t window_ns, gap_ns; /* gap: least stream time between searched frames */
     int32_t side_px;
     uint32_t dim;
     struct vd_queue *jobs;           /* all analysts to all workers */
@@ -137,6 +139,7 @@ struct vd_pipeline {
     size_t workers_n;
     struct vd_analyst *analyst;
     size_t analysts_n;
+    int any_live;
     atomic_int stopping; /* set by the caller's thread, read by the readers */
 };
 

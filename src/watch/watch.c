@@ -31,9 +31,12 @@
 #include "watch/pipeline.h"
 
 #define SIDE_DEFAULT_PX 960 /* a 16-pixel face there is 32 pixels in a 1080p picture */
-#define MARGIN_DEFAULT  0.05f
-#define WINDOW_DEFAULT  (INT64_C(60) * 1000000000)
-#define TICK_NS         (INT64_C(100) * 1000000)
+/* Faces move little in a twelfth of a second and tracking bridges it; searching every frame of 25
+ * would double the work and find nobody else. */
+#define LOOKS_DEFAULT  12.5f
+#define MARGIN_DEFAULT 0.05f
+#define WINDOW_DEFAULT (INT64_C(60) * 1000000000)
+#define TICK_NS        (INT64_C(100) * 1000000)
 
 void vd_watch_options_default(struct vd_watch_options *o)
 {
@@ -68,6 +71,11 @@ static vd_status check_options(struct vd_pipeline *p, vd_engine *e, size_t urls_
     p->margin = o->margin >= 0 ? o->margin : MARGIN_DEFAULT;
     p->window_ns = o->window_ns > 0 ? o->window_ns : WINDOW_DEFAULT;
     p->side_px = o->detect_side_px > 0 ? o->detect_side_px : SIDE_DEFAULT_PX;
+    /* A little less than the period, so that jitter of time stamps does not halve the rate. */
+    p->gap_ns = o->looks_per_second < 0
+                    ? 0
+                    : (int64_t)(0.75e9 / (double)(o->looks_per_second > 0 ? o->looks_per_second
+                                                                          : LOOKS_DEFAULT));
     p->clock = o->clock ? o->clock : vd_clock_system();
     p->workers_n = o->threads > 0 ? (size_t)o->threads : cores();
     if (!(p->threshold > 0 && p->threshold <= 1))
@@ -109,6 +117,7 @@ static vd_status open_sources(struct vd_pipeline *p, const char *const *urls, st
         st = vd_analyst_init(a, p, i);
         if (st)
             return vd_fail(err, st, "no memory for a source");
+        p->any_live |= a->live;
         if (!a->pool.locked && i == 0)
             vd_log(VD_LOG_INFO, "templates are not locked in memory: raise RLIMIT_MEMLOCK");
     }
@@ -215,13 +224,16 @@ static void handle(struct vd_pipeline *p, struct vd_event *ev, struct vd_hist *l
 static void add_up(struct vd_pipeline *p, struct vd_watch_stats *s, int64_t began_ns, int64_t *done,
                    int64_t *total)
 {
-    s->frames = s->faces = s->tracks = s->embeddings = s->frames_dropped_late = 0;
+    s->frames = s->frames_searched = s->faces = s->tracks = s->embeddings = s->frames_dropped_late =
+        0;
     s->media_seconds = 0;
     *done = *total = 0;
     int known = 1;
     for (size_t i = 0; i < p->analysts_n; i++) {
         struct vd_analyst *a = &p->analyst[i];
         s->frames += atomic_load_explicit(&a->frames, memory_order_relaxed);
+        s->frames_searched += atomic_load_explicit(&a->searched, memory_order_relaxed);
+        s->frames_dropped_late += atomic_load_explicit(&a->stale, memory_order_relaxed);
         s->faces += atomic_load_explicit(&a->faces_n, memory_order_relaxed);
         s->tracks += atomic_load_explicit(&a->tracks_n, memory_order_relaxed);
         s->embeddings += atomic_load_explicit(&a->embeddings, memory_order_relaxed);

@@ -107,7 +107,8 @@ struct vd_track_report {
 };
 
 struct vd_watch_stats {
-    uint64_t frames; /**< analysed */
+    uint64_t frames;          /**< seen: all that were not dropped */
+    uint64_t frames_searched; /**< of those, searched for faces: see looks_per_second */
     uint64_t frames_dropped_late, frames_damaged, frames_not_drawn, reconnects;
     uint64_t faces, tracks, alerts, alert_updates, embeddings;
     double seconds, media_seconds, frames_per_second;
@@ -123,6 +124,10 @@ struct vd_watch_options {
     float margin;           /**< least lead over the second best subject; < 0 = 0.05 */
     int64_t window_ns;      /**< one alert per (person, source, window); 0 = 60 s */
     int32_t detect_side_px; /**< longest network side for video; 0 = 960; never above the video's */
+    /** Frames searched for faces in a second of video, at least; 0 = 12 (every second frame of 25),
+     *  < 0 = every frame. An annotated video is searched in every frame, so that everyone in it is
+     *  blurred. A scene change is always looked at. */
+    float looks_per_second;
     int32_t realtime;
     int32_t threads;       /**< workers that detect and compare; 0 = one a core, at most 8 */
     const char *annotated; /**< MP4 path or NULL; one source only */

@@ -2,6 +2,9 @@
  * and comparison go through one queue, first come first served: that keeps every core busy whatever
  * a scene needs, and the bounds on jobs in flight keep the wait short. */
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "vision/vision.h"
 #include "watch/pipeline.h"
@@ -59,6 +62,10 @@ void *vd_work_main(void *arg)
 {
     const struct vd_worker *w = arg;
     void *item = NULL;
+    /* A frame that is decoded late is lost, one that is looked at late is only late: where a camera
+     * sets the pace, readers come first. (A thread is a process to Linux here.) */
+    if (w->pipe->any_live)
+        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), getpriority(PRIO_PROCESS, 0) + 3);
     while (vd_queue_pop(w->pipe->jobs, &item, -1) == VD_OK) {
         struct vd_job *j = item;
         j->st = j->kind == VD_JOB_DETECT ? detect(j, w->engine) : compare(j, w->engine);

@@ -114,6 +114,8 @@ static vd_status run_with(struct vd_watch_options *o, struct vd_watchlist *w, in
     o->stop = &got.stop;
     if (!o->threads)
         o->threads = 2;
+    if (!(o->looks_per_second > 0))
+        o->looks_per_second = -1; /* the scripts count frames */
     vd_engine *e = fake_engine();
     const int dirty = atomic_load(&secrets_dirty);
     const vd_status st = vd_watch_run(e, w, url, (size_t)sources, o, &got.stats, &got.err);
@@ -471,7 +473,7 @@ static void same_file_same_alerts(void **state)
         struct vd_watch_options o;
         struct vd_watchlist *w = list_of((const int[]){0, 3, 4, 7, 9, 60}, 6);
         vd_watch_options_default(&o);
-        o.threads = 3;
+        o.threads = 1 + turn;
         assert_int_equal(run_with(&o, w, 1), VD_OK);
         vd_watchlist_free(&w);
         if (turn == 0) {
@@ -490,6 +492,51 @@ static void same_file_same_alerts(void **state)
             assert_true(got.alert[i].similarity == first[i].similarity);
         }
     }
+}
+
+static int cut_at_odd(int i)
+{
+    return i >= 31;
+}
+
+static void enough_frames_are_searched_and_all_counted(void **state)
+{
+    (void)state;
+    static const struct {
+        double fps;
+        float looks;
+        int searched; /* of 100 */
+    } row[] = {{25, 12.5f, 50},  {30, 12.5f, 50}, {24, 12.5f, 50}, {15, 12.5f, 100},
+               {10, 12.5f, 100}, {60, 12.5f, 25}, {25, 5, 25},     {25, 25, 100}};
+    struct vd_watchlist *w = list_of((const int[]){1}, 1);
+    for (size_t r = 0; r < sizeof row / sizeof row[0]; r++) {
+        fake_reset();
+        fake_world[0].faces = three_walk;
+        fake_world[0].fps = row[r].fps;
+        struct vd_watch_options o;
+        vd_watch_options_default(&o);
+        o.looks_per_second = row[r].looks;
+        assert_int_equal(run_with(&o, w, 1), VD_OK);
+        assert_int_equal(got.stats.frames, 100);
+        assert_int_equal(got.stats.frames_searched, row[r].searched);
+        assert_int_equal(got.alerts, 1);
+    }
+    fake_reset(); /* a scene that begins at an odd frame is looked at there */
+    fake_world[0].faces = three_walk;
+    fake_world[0].scene = cut_at_odd;
+    struct vd_watch_options o;
+    vd_watch_options_default(&o);
+    o.looks_per_second = 12.5f;
+    assert_int_equal(run_with(&o, w, 1), VD_OK);
+    assert_int_equal(got.stats.frames_searched, 51);
+    fake_reset(); /* who is drawn is searched everywhere */
+    fake_world[0].faces = three_walk;
+    vd_watch_options_default(&o);
+    o.looks_per_second = 12.5f;
+    o.annotated = "x.mp4";
+    assert_int_equal(run_with(&o, w, 1), VD_OK);
+    assert_int_equal(got.stats.frames_searched, 100);
+    vd_watchlist_free(&w);
 }
 
 static void late_live_frames_are_dropped_and_counted(void **state)
@@ -737,6 +784,7 @@ int main(void)
         cmocka_unit_test(poor_faces_are_explained_not_compared),
         cmocka_unit_test(close_ups_are_found),
         cmocka_unit_test(same_file_same_alerts),
+        cmocka_unit_test(enough_frames_are_searched_and_all_counted),
         cmocka_unit_test(late_live_frames_are_dropped_and_counted),
         cmocka_unit_test(a_crowd_is_worked_through),
         cmocka_unit_test(stop_ends_soon_and_whole),
