@@ -524,8 +524,10 @@ vd_status vd_model_pack(struct vd_model *m, struct vd_err *err)
                                                           : pack_conv(m, n, p, wv->konst, err);
         if (!st && p->wgt)
             st = pack_bias(g, n, p, err);
-        /* Only the shape is needed from here on: the elements go when nobody else reads them. */
-        if (!st && p->wgt && wv->uses == 1 && wv->konst->owned) {
+        /* Only the shape is needed from here on: the elements go when nobody else reads them. A
+         * matrix of odd width may still be read by the plain operator, when it has several rows. */
+        if (!st && p->wgt && wv->uses == 1 && wv->konst->owned &&
+            !(p->kind == VD_PACK_GEMM && p->co % VD_NC)) {
             free(wv->konst->data);
             wv->konst->data = p->wgt; /* non-NULL marks "constant"; never read again */
             wv->konst->owned = 0;
