@@ -19,14 +19,14 @@ build:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || { echo 'cmake or ninja is missing: run make setup' >&2; exit 1; }
 	@mkdir -p build
 	@cmake --preset dev >build/configure.log 2>&1 || { grep -A8 -m1 'CMake Error' build/configure.log; echo 'configuring failed: is something missing that make setup would install? (log: build/configure.log)' >&2; exit 1; }
-	@cmake --build build
+	@cmake --build build $(addprefix --target ,$(TARGET))
 
 setup models:
 	@tools/setup
 
 demo:
 	@tools/setup --demo
-	@$(MAKE) build
+	@$(MAKE) build TARGET=vedette
 	@tools/demo/run
 
 test:
