@@ -168,10 +168,10 @@ const struct vd_verb vd_verb_bench = {
     .name = "bench",
     .usage = "bench [MODEL...] [options]",
     .summary = "how fast is the engine here?",
-    .about =
-        "Times each network on one thread, and says how near it comes to the peak of this machine, "
-        "which is measured in the same run. Machines differ: compare only within one run. "
-        "bench/peers.py sets other engines beside it.",
+    .about = "Times each network on one thread, and says how near it comes to the peak of this\n"
+             "machine, which is measured in the same run. Machines differ: compare only within\n"
+             "one run. bench/peers.py sets other engines beside it.",
+    .after = "Exit codes: 0 done, 1 failed, 2 wrong command line.",
     .opts = opts,
     .args_max = -1,
     .run = run,

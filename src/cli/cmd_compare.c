@@ -88,10 +88,10 @@ const struct vd_verb vd_verb_compare = {
     .name = "compare",
     .usage = "compare IMAGE IMAGE [options]",
     .summary = "do two pictures show the same person?",
-    .about =
-        "Prints the similarity (cosine, -1 to 1) and the threshold. It is evidence for a person "
-        "to weigh, not an identification.",
-    .after = "Exit code 3: not supported, no face, or several faces and none was chosen.",
+    .about = "Prints the similarity (cosine, -1 to 1) and the threshold. It is evidence for a\n"
+             "person to weigh, not an identification.",
+    .after = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 not supported, no face, or\n"
+             "several faces and none was chosen.",
     .opts = compare_opts,
     .args_min = 2,
     .args_max = 2,
@@ -176,9 +176,10 @@ const struct vd_verb vd_verb_embed = {
     .name = "embed",
     .usage = "embed IMAGE [--output FILE] [options]",
     .summary = "make the template of a face",
-    .about =
-        "The numbers are written only when asked for: a template is as sensitive as a photograph.",
-    .after = "Exit code 3: no face, or several and none was chosen.",
+    .about = "The numbers are written only when asked for: a template is as sensitive as a\n"
+             "photograph.",
+    .after = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 no face, or several and none\n"
+             "was chosen.",
     .opts = embed_opts,
     .args_min = 1,
     .args_max = 1,

@@ -122,9 +122,9 @@ const struct vd_verb vd_verb_detect = {
     .name = "detect",
     .usage = "detect IMAGE... [options]",
     .summary = "find the faces of pictures",
-    .about =
-        "Prints each face's box (left,top width x height, in pixels), best first. Faces from 16 "
-        "pixels to the whole picture are looked for. No face is a normal result.",
+    .about = "Prints each face's box (left,top width x height, in pixels), best first. Faces\n"
+             "from 16 pixels to the whole picture are looked for. No face is a normal result.",
+    .after = "Exit codes: 0 done, 1 failed, 2 wrong command line.",
     .opts = detect_opts,
     .args_min = 1,
     .args_max = -1,
@@ -142,7 +142,8 @@ const struct vd_verb vd_verb_quality = {
     .usage = "quality IMAGE... [options]",
     .summary = "how fit are these faces for comparison?",
     .about = "Prints size between the eyes, sharpness, pose and the reasons against each face.",
-    .after = "Exit code 3: some picture has no face, or a face with a reason against it.",
+    .after = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 some picture has no face, or\n"
+             "a face with a reason against it.",
     .opts = quality_opts,
     .args_min = 1,
     .args_max = -1,

@@ -114,7 +114,8 @@ const struct vd_verb vd_verb_doctor = {
     .usage = "doctor [options]",
     .summary = "is everything there and well?",
     .about = "Checks the processor's path, codecs, the limit on locked memory, and the models.",
-    .after = "Exit code 3: something is to be mended; each line says how.",
+    .after = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 something is to be mended;\n"
+             "each line says how.",
     .opts = opts,
     .run = run,
 };

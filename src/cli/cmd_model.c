@@ -254,6 +254,7 @@ const struct vd_verb vd_verb_model_list = {
     .usage = "model list [options]",
     .summary = "models, and which are installed",
     .about = "One line a manifest: name, task, state, licence, title.",
+    .after = "Exit codes: 0 done, 1 failed, 2 wrong command line.",
     .opts = opts,
     .run = run_list,
 };
@@ -262,7 +263,8 @@ const struct vd_verb vd_verb_model_verify = {
     .usage = "model verify [NAME...] [options]",
     .summary = "check digests, and that the engine runs them",
     .about = "Reads each installed file whole, compares its SHA-256, loads and plans it.",
-    .after = "Exit code 3: a model is not as its manifest says.",
+    .after = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 a model is not as its\n"
+             "manifest says.",
     .opts = opts,
     .args_max = -1,
     .run = run_verify,
@@ -272,6 +274,7 @@ const struct vd_verb vd_verb_model_licence = {
     .usage = "model licence NAME [options]",
     .summary = "what a model's licence says",
     .about = "Facts from its manifest, no legal advice.",
+    .after = "Exit codes: 0 done, 1 failed, 2 wrong command line.",
     .opts = opts,
     .args_min = 1,
     .args_max = 1,
@@ -281,9 +284,9 @@ const struct vd_verb vd_verb_model_install = {
     .name = "model install",
     .usage = "model install --file FILE [options]",
     .summary = "put a weight file in its place",
-    .about = "Finds the manifest by the file's SHA-256 and copies the file where the engine looks. "
-             "A model of your own needs a manifest first: models/examples has two.",
-    .after = "Exit code 3: no manifest names the file.",
+    .about = "Finds the manifest by the file's SHA-256 and copies the file where the engine\n"
+             "looks. A model of your own needs a manifest first: models/examples has two.",
+    .after = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 no manifest names the file.",
     .opts = install_opts,
     .run = run_install,
 };
