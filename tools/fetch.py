@@ -89,6 +89,7 @@ CAUSES = (
     (r"name resolution|Name or service not known|EAI_AGAIN|ENOTFOUND", "no network, or no name server"),
     (r"Connection refused|ECONNREFUSED", "the package registry refused the connection (no network, or a wrong mirror or proxy setting?)"),
     (r"[Tt]imed? ?out|ETIMEDOUT|unreachable|ENETUNREACH", "the package registry did not answer (no network?)"),
+    (r"from versions: none", "the package registry knows no version of it, or did not answer (no network?)"),
 )
 
 
