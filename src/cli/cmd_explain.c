@@ -60,7 +60,7 @@ static void on_track(void *opaque, const struct vd_track_report *r)
             "quality", vd_json_quality(&r->best), "alert", (int)r->alerted));
         return;
     }
-    printf("track %4llu  %8s - %-8s  %4u frames  eyes %3.0f px  quality %.2f  %s\n",
+    printf("track %4llu  %8s - %-8s  %4u looks  eyes %3.0f px  quality %.2f  %s\n",
            (unsigned long long)r->track, vd_clock_text(r->first_pts_ms, from, sizeof from),
            vd_clock_text(r->last_pts_ms, to, sizeof to), r->seen_n, (double)r->best.interocular_px,
            (double)r->best.score, why(r, text, sizeof text));
