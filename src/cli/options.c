@@ -56,9 +56,25 @@ static void print_option(const struct vd_opt *o)
     print_wrapped(o->help, HELP_INDENT, HELP_INDENT);
 }
 
+/* Lines as they were written; those that do not fit are wrapped. */
+static void print_text(const char *text)
+{
+    char line[2048];
+    while (*text) {
+        const size_t n = strcspn(text, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)n, text);
+        if (n <= HELP_WIDTH)
+            puts(line);
+        else
+            print_wrapped(line, 0, 0);
+        text += n + (text[n] == '\n');
+    }
+}
+
 void vd_cli_help(const struct vd_verb *v)
 {
-    printf("Usage: vedette %s\n\n%s\n", v->usage, v->about);
+    printf("Usage: vedette %s\n\n", v->usage);
+    print_text(v->about);
     if (v->opts && v->opts->name)
         printf("\nOptions:\n");
     for (const struct vd_opt *o = v->opts; o && o->name; o++) {
@@ -68,8 +84,12 @@ void vd_cli_help(const struct vd_verb *v)
             print_option(o);
     }
     print_option(&(struct vd_opt){"help", 'h', VD_OPT_FLAG, NULL, NULL, "This text.", 0, 0});
-    if (v->after)
-        printf("\n%s\n", v->after);
+    if (v->after) {
+        putchar('\n');
+        print_text(v->after);
+    }
+    if (!v->after || !strstr(v->after, "Exit codes:"))
+        printf("\nExit codes: 0 done, 1 failed, 2 wrong command line, 3 a check answered no.\n");
 }
 
 /* Damerau-Levenshtein distance (optimal string alignment), bounded lengths. */
