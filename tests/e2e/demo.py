@@ -69,7 +69,7 @@ def two_sources_at_once(tmp):
     r = vedette("watch", video, other, "--watchlist", LIST, "--json")
     check([a["update"] for a in r.alerts].count(0) == 2, "one alert for each source", r)
     check(len({a["alert_id"] for a in r.alerts}) == 2 and len({a["source"] for a in r.alerts}) == 2, "ids", r)
-    check(r.summary["frames"] == 200, "frames", r)
+    check(190 <= r.summary["frames"] <= 230 and r.summary["frames"] % 2 == 0, "frames", r)
 
 
 def pictures(tmp):
