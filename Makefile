@@ -4,12 +4,13 @@
 MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 
-.PHONY: help build demo test setup models bench bench-setup install clean distclean
+.PHONY: help build demo test check setup models bench bench-setup install clean distclean
 
 help:
 	@echo 'make            build build/vedette (what the build needs must be there: make setup)'
 	@echo 'make demo       set up, build, and watch a crowd for one listed face'
 	@echo 'make test       set up, build, and run every test'
+	@echo 'make check      make test, then sanitizers and clang (about 40 minutes)'
 	@echo 'make setup      Debian packages and model weights only'
 	@echo 'make bench      our engine beside ONNX Runtime, OpenVINO, ncnn and MNN'
 	@echo 'make install    into PREFIX=$(PREFIX)'
@@ -32,6 +33,11 @@ demo:
 test:
 	@tools/setup --test
 	@tests/run.sh dev
+
+check: test
+	@tests/run.sh asan
+	@tests/run.sh tsan
+	@tests/run.sh clang
 
 bench-setup:
 	@tools/setup --bench

@@ -43,6 +43,8 @@ const char *vd_cli_printable(const char *text, char *buf, size_t cap)
     return buf;
 }
 
+static void say(const char *before, const char *fmt, va_list ap) VD_PRINTF(2, 0);
+
 static void say(const char *before, const char *fmt, va_list ap)
 {
     char msg[1024], shown[1024];
