@@ -638,16 +638,26 @@ static vd_status infer_slice(const struct vd_node *n, const struct vd_tensor *in
     return VD_OK;
 }
 
+/* Inputs that an operator cannot do without: what follows reads them unasked. */
+static int32_t inputs_needed(enum vd_op op)
+{
+    if (op == VD_OP_CONSTANT || op == VD_OP_UNKNOWN)
+        return 0;
+    if (op <= VD_OP_MAX || op == VD_OP_PRELU || op == VD_OP_CONV || op == VD_OP_CONV_TRANSPOSE ||
+        op == VD_OP_GEMM || op == VD_OP_MATMUL || op == VD_OP_GATHER || op == VD_OP_EXPAND)
+        return 2;
+    return op == VD_OP_BATCH_NORM ? 5 : 1;
+}
+
 vd_status vd_op_infer(const struct vd_graph *g, const struct vd_node *n, const struct vd_tensor *in,
                       struct vd_tensor *out, struct vd_err *err)
 {
-    if (n->op != VD_OP_CONSTANT && n->op != VD_OP_UNKNOWN && (!n->in_n || !present(&in[0])))
-        return refuse(n, err, VD_E_FORMAT, "its first input is missing");
-    for (int32_t i = 1; i < n->in_n; i++)
-        if (!present(&in[i]) &&
-            (n->op == VD_OP_CONCAT || n->op == VD_OP_GATHER || n->op == VD_OP_CONV ||
-             n->op == VD_OP_MATMUL || n->op <= VD_OP_MAX) &&
-            i < 2)
+    for (int32_t i = 0; i < inputs_needed(n->op); i++)
+        if (i >= n->in_n || !present(&in[i]))
+            return refuse(n, err, VD_E_FORMAT,
+                          i ? "an input is missing" : "its first input is missing");
+    for (int32_t i = 1; i < n->in_n && n->op == VD_OP_CONCAT; i++)
+        if (!present(&in[i]))
             return refuse(n, err, VD_E_FORMAT, "an input is missing");
     for (int32_t i = 0; i < n->out_n; i++)
         out[i] = (struct vd_tensor){0};

