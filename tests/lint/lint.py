@@ -136,6 +136,19 @@ def rule_libav(t):
             yield p, line_of(t.text(p), m.start()), f"{m.group(1)}: only src/media includes libav"
 
 
+def rule_sql(t):
+    """SQL and SQLite only in src/store: everything else calls its functions"""
+    text = re.compile(r'"\s*(SELECT\s.+\sFROM\s|SELECT\s+[a-z_]+\(|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|'
+                      r'(CREATE|DROP|ALTER)\s+(UNIQUE\s+)?(TABLE|INDEX|TRIGGER|VIEW)\s|PRAGMA\s+\w|BEGIN\s+IMMEDIATE|VACUUM\b)')
+    for p in t.c_files("src", "include", "bench"):
+        if module_of(p) == "store":
+            continue
+        for m in re.finditer(r"^[ \t]*#[ \t]*include[ \t]*[<\"]sqlite3(?:ext)?\.h", t.text(p), re.M):
+            yield p, line_of(t.text(p), m.start()), "sqlite3.h: only src/store includes SQLite"
+        for m in text.finditer(t.text(p)):
+            yield p, line_of(t.text(p), m.start()), "SQL text: only src/store speaks SQL"
+
+
 def rule_banned(t):
     """functions that overrun, run a shell, parse without errors or keep hidden state"""
     for p in t.c_files("src", "include", "bench", "tests"):

@@ -32,6 +32,15 @@ CASES = {
         ("swscale in a public header", {"include/vedette/a.h": '#include "libswscale/swscale.h"\n'}, 1),
         ("in media", {"src/media/a.c": "#include <libavcodec/avcodec.h>\n"}, 0),
     ],
+    "sql": [
+        ("a query in the console", {"src/server/a.c": 'x = "SELECT a FROM b WHERE c=1";\n'}, 1),
+        ("a pragma in the law", {"src/law/a.c": 'x = "PRAGMA journal_mode=OFF";\n'}, 1),
+        ("a deletion in a bench", {"bench/a.c": 'x = "DELETE FROM audit";\n'}, 1),
+        ("SQLite in the watch", {"src/watch/a.c": "#include <sqlite3.h>\n"}, 1),
+        ("in the store, in tests, and words in prose",
+         {"src/store/a.c": '#include <sqlite3.h>\nx = "DELETE FROM a";\n', "tests/a.c": 'x = "INSERT INTO a";\n',
+          "src/cli/a.c": 'x = "select a camera from the list";\ny = "Update the list";\n'}, 0),
+    ],
     "banned": [(f"{f}()", {"src/base/a.c": f"void f(void)\n{{\n    x = {f} (a);\n}}\n"}, 1)
                for f in list(lint.BANNED) + list(lint.BANNED_MORE)] + [
         ("tests may start programs, but not overrun", {"tests/a.c": "int x = system(0);\n"}, 0),

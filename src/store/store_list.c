@@ -1,0 +1,353 @@
+/* Watchlists, persons, entries, and the hashes that answer "was I listed". */
+#include <string.h>
+
+#include "base/err.h"
+#include "store/db.h"
+
+#define W(t, f) VD_COL(VD_C_##t, vd_store_watchlist, f)
+#define P(t, f) VD_COL(VD_C_##t, vd_store_person, f)
+#define E(t, f) VD_COL(VD_C_##t, vd_store_entry, f)
+static const struct vd_db_col watchlist_cols[] = {W(ID, id),
+                                                  W(ID, deployment),
+                                                  W(TEXT, name),
+                                                  W(DIGEST, digest),
+                                                  W(I64, composed_ns),
+                                                  W(I64, erase_after_ns),
+                                                  {0}};
+static const struct vd_db_col person_cols[] = {P(ID, id),      P(TEXT, nominal),   P(TEXT, name),
+                                               P(TEXT, notes), P(I64, created_ns), {0}};
+static const struct vd_db_col entry_cols[] = {
+    E(ID, id),          E(ID, watchlist),       E(ID, person),
+    E(TEXT, category),  E(TEXT, reason),        E(TEXT, legal_basis),
+    E(TEXT, source),    E(TEXT, approver),      E(I64, image_date_ns),
+    E(I64, expires_ns), E(I64, erase_after_ns), E(I64, nominal_until_ns),
+    E(I64, added_ns),   E(I32, flags),          {0}};
+
+static const struct vd_db_col listed_cols[] = {VD_COL(VD_C_ID, vd_store_listed, watchlist),
+                                               VD_COL(VD_C_TEXT, vd_store_listed, category),
+                                               VD_COL(VD_C_I64, vd_store_listed, from_ns),
+                                               VD_COL(VD_C_I64, vd_store_listed, to_ns),
+                                               {0}};
+
+static size_t page(size_t cap)
+{
+    return cap < VD_STORE_PAGE_MAX ? cap : VD_STORE_PAGE_MAX;
+}
+
+static vd_status need_keys(const struct vd_store *s, struct vd_err *err)
+{
+    return s->keys ? VD_OK
+                   : vd_fail(err, VD_E_DENIED,
+                             "the store was opened without its root key: nothing can be sealed");
+}
+
+vd_status vd_store_watchlist_add(struct vd_store *s, const struct vd_store_watchlist *w,
+                                 struct vd_err *err)
+{
+    sqlite3_stmt *q = NULL;
+    uint64_t vault = 0, gone;
+    vd_status st = need_keys(s, err);
+    if (!st)
+        st = vd_keys_vault_new(s->keys, &vault, err);
+    if (st)
+        return st;
+    st = vd_db_begin(s, err);
+    if (!st)
+        st = vd_db_insert(s->db, "watchlists", watchlist_cols, w, ",vault", &q, err);
+    if (!st) {
+        sqlite3_bind_int64(q, 7, (int64_t)vault);
+        st = vd_db_run(s->db, &q, "add a watchlist", NULL, err);
+    }
+    sqlite3_finalize(q);
+    st = vd_db_end(s, st, err);
+    if (st)
+        (void)vd_keys_destroy(s->keys, &vault, 1, &gone, NULL);
+    return st;
+}
+
+/* One row by id through a reader. */
+static vd_status get(struct vd_store *s, const char *table, const struct vd_db_col *c,
+                     const struct vd_store_id *id, void *out, size_t bytes, const char *what,
+                     struct vd_err *err)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    size_t n = 0;
+    vd_status st = vd_db_reader(s, &db, err);
+    if (!st)
+        st = vd_db_select(db, table, c, "WHERE id=?1", &q, err);
+    if (!st) {
+        vd_db_bind_id(q, 1, id);
+        st = vd_db_rows(db, &q, c, out, bytes, 1, &n, "read the database", err);
+    }
+    if (!st && !n)
+        st = vd_fail(err, VD_E_NOTFOUND, "no such %s", what);
+    vd_db_reader_back(s, db);
+    return st;
+}
+
+vd_status vd_store_watchlist_get(struct vd_store *s, const struct vd_store_id *id,
+                                 struct vd_store_watchlist *out, struct vd_err *err)
+{
+    return get(s, "watchlists", watchlist_cols, id, out, sizeof *out, "watchlist", err);
+}
+
+vd_status vd_store_entry_get(struct vd_store *s, const struct vd_store_id *id,
+                             struct vd_store_entry *out, struct vd_err *err)
+{
+    return get(s, "entries", entry_cols, id, out, sizeof *out, "entry", err);
+}
+
+vd_status vd_store_person_get(struct vd_store *s, const struct vd_store_id *id,
+                              struct vd_store_person *out, struct vd_err *err)
+{
+    return get(s, "persons", person_cols, id, out, sizeof *out, "person", err);
+}
+
+vd_status vd_store_watchlist_bind(struct vd_store *s, const struct vd_store_watchlist *w,
+                                  struct vd_err *err)
+{
+    sqlite3_stmt *q = NULL;
+    int changes = 0;
+    vd_status st = vd_db_begin(s, err);
+    if (!st)
+        st = vd_db_prepare(
+            s->db, "UPDATE watchlists SET deployment=?2,digest=?3,erase_after_ns=?4 WHERE id=?1",
+            &q, err);
+    if (!st) {
+        vd_db_bind_id(q, 1, &w->id);
+        vd_db_bind_id(q, 2, &w->deployment);
+        sqlite3_bind_blob(q, 3, w->digest, sizeof w->digest, SQLITE_STATIC);
+        sqlite3_bind_int64(q, 4, w->erase_after_ns);
+        st = vd_db_run(s->db, &q, "bind a watchlist", &changes, err);
+    }
+    if (!st && !changes)
+        st = vd_fail(err, VD_E_NOTFOUND, "no such watchlist");
+    return vd_db_end(s, st, err);
+}
+
+vd_status vd_store_watchlists(struct vd_store *s, const struct vd_store_id *after,
+                              struct vd_store_watchlist *out, size_t cap, size_t *n,
+                              struct vd_err *err)
+{
+    static const struct vd_store_id first;
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    *n = 0;
+    vd_status st = vd_db_reader(s, &db, err);
+    if (!st)
+        st = vd_db_select(db, "watchlists", watchlist_cols, "WHERE id>?1 ORDER BY id LIMIT ?2", &q,
+                          err);
+    if (!st) {
+        vd_db_bind_id(q, 1, after ? after : &first);
+        sqlite3_bind_int64(q, 2, (int64_t)page(cap));
+        st = vd_db_rows(db, &q, watchlist_cols, out, sizeof *out, page(cap), n, "list watchlists",
+                        err);
+    }
+    vd_db_reader_back(s, db);
+    return st;
+}
+
+vd_status vd_store_entries(struct vd_store *s, const struct vd_store_id *watchlist,
+                           const struct vd_store_id *after, struct vd_store_entry *out, size_t cap,
+                           size_t *n, struct vd_err *err)
+{
+    static const struct vd_store_id first;
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    *n = 0;
+    vd_status st = vd_db_reader(s, &db, err);
+    if (!st)
+        st = vd_db_select(db, "entries", entry_cols,
+                          "WHERE watchlist=?1 AND id>?2 ORDER BY id LIMIT ?3", &q, err);
+    if (!st) {
+        vd_db_bind_id(q, 1, watchlist);
+        vd_db_bind_id(q, 2, after ? after : &first);
+        sqlite3_bind_int64(q, 3, (int64_t)page(cap));
+        st = vd_db_rows(db, &q, entry_cols, out, sizeof *out, page(cap), n, "list entries", err);
+    }
+    vd_db_reader_back(s, db);
+    return st;
+}
+
+/* --- putting entries -------------------------------------------------------------------------- */
+
+/* New, or there with the same facts: two lists may name one person, never in two ways. */
+static vd_status person_put(struct vd_store *s, const struct vd_store_person *p, struct vd_err *err)
+{
+    sqlite3_stmt *q = NULL;
+    struct vd_store_person old;
+    size_t n = 0;
+    vd_status st = vd_db_select(s->db, "persons", person_cols, "WHERE id=?1", &q, err);
+    if (st)
+        return st;
+    vd_db_bind_id(q, 1, &p->id);
+    st = vd_db_rows(s->db, &q, person_cols, &old, sizeof old, 1, &n, "read a person", err);
+    if (st)
+        return st;
+    if (n && (strncmp(old.nominal, p->nominal, sizeof old.nominal) ||
+              strncmp(old.name, p->name, sizeof old.name)))
+        return vd_fail(
+            err, VD_E_DENIED,
+            "a person with this id is there under another name or number: correct it first");
+    if (n)
+        return VD_OK;
+    st = vd_db_insert(s->db, "persons", person_cols, p, "", &q, err);
+    if (!st)
+        return vd_db_run(s->db, &q, "add a person", NULL, err);
+    sqlite3_finalize(q);
+    return st;
+}
+
+static vd_status nominal_put(struct vd_store *s, const struct vd_store_entry_in *in,
+                             struct vd_err *err)
+{
+    uint8_t hash[32];
+    sqlite3_stmt *q = NULL;
+    if (!in->person.nominal[0] || in->entry.nominal_until_ns == 0)
+        return VD_OK;
+    vd_keys_hash(s->keys, in->person.nominal, strlen(in->person.nominal), hash);
+    vd_status st = vd_db_prepare(s->db,
+                                 "INSERT INTO nominals(hash,watchlist,entry,category,from_ns,to_ns,"
+                                 "until_ns) VALUES(?,?,?,?,?,?,?)",
+                                 &q, err);
+    if (st)
+        return st;
+    sqlite3_bind_blob(q, 1, hash, sizeof hash, SQLITE_STATIC);
+    vd_db_bind_id(q, 2, &in->entry.watchlist);
+    vd_db_bind_id(q, 3, &in->entry.id);
+    sqlite3_bind_text(q, 4, in->entry.category, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 5, in->entry.added_ns);
+    sqlite3_bind_int64(q, 6, VD_STORE_NEVER);
+    sqlite3_bind_int64(q, 7, in->entry.nominal_until_ns);
+    return vd_db_run(s->db, &q, "keep a nominal hash", NULL, err);
+}
+
+static vd_status vault_of(struct vd_store *s, const struct vd_store_id *watchlist, uint64_t *vault,
+                          struct vd_err *err)
+{
+    sqlite3_stmt *q = NULL;
+    int more = 0;
+    vd_status st = vd_db_prepare(s->db, "SELECT vault FROM watchlists WHERE id=?", &q, err);
+    if (!st) {
+        vd_db_bind_id(q, 1, watchlist);
+        st = vd_db_step(s->db, q, "read a watchlist", &more, err);
+    }
+    if (!st && !more)
+        st = vd_fail(err, VD_E_NOTFOUND, "no such watchlist");
+    if (!st)
+        *vault = (uint64_t)sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    return st;
+}
+
+static vd_status entry_put(struct vd_store *s, const struct vd_store_entry_in *in, uint64_t *ref,
+                           struct vd_err *err)
+{
+    sqlite3_stmt *q = NULL;
+    uint64_t vault = 0;
+    vd_status st = vault_of(s, &in->entry.watchlist, &vault, err);
+    if (!st)
+        st = person_put(s, &in->person, err);
+    if (!st)
+        st = vd_keys_subject_new(s->keys, vault, ref, err);
+    if (!st)
+        st = vd_db_insert(s->db, "entries", entry_cols, &in->entry, ",key_ref", &q, err);
+    if (!st) {
+        sqlite3_bind_int64(q, 15, (int64_t)*ref);
+        st = vd_db_run(s->db, &q, "add an entry", NULL, err);
+    }
+    sqlite3_finalize(q);
+    if (!st)
+        st =
+            vd_blobs_insert(s, VD_STORE_OF_ENTRY, &in->entry.id, *ref, in->blobs, in->blobs_n, err);
+    return st ? st : nominal_put(s, in, err);
+}
+
+vd_status vd_store_entries_put(struct vd_store *s, const struct vd_store_entry_in *in, size_t n,
+                               struct vd_err *err)
+{
+    vd_status st = need_keys(s, err);
+    if (!st && n > VD_STORE_BATCH_MAX)
+        st =
+            vd_fail(err, VD_E_LIMIT, "%zu entries at once; the limit is %d", n, VD_STORE_BATCH_MAX);
+    for (size_t i = 0; !st && i < n; i++) {
+        st = vd_blobs_check(in[i].blobs, in[i].blobs_n, err);
+        if (!st && memcmp(&in[i].person.id, &in[i].entry.person, sizeof in[i].person.id))
+            st = vd_fail(err, VD_E_INVAL, "an entry names another person than it comes with");
+    }
+    if (st)
+        return st;
+    uint64_t *refs = sqlite3_malloc64((n ? n : 1) * sizeof *refs);
+    if (!refs)
+        return vd_fail(err, VD_E_NOMEM, "no memory left");
+    memset(refs, 0, n * sizeof *refs);
+    st = vd_db_begin(s, err);
+    for (size_t i = 0; !st && i < n; i++) {
+        st = entry_put(s, &in[i], &refs[i], err);
+        if (st && n > 1)
+            st = vd_fail_prefix(err, st, "entry %zu of %zu", i + 1, n);
+    }
+    st = vd_db_end(s, st, err);
+    for (size_t i = 0; st && i < n; i++)
+        if (refs[i])
+            vd_keys_subject_return(s->keys, refs[i]);
+    sqlite3_free(refs);
+    return st;
+}
+
+vd_status vd_store_person_correct(struct vd_store *s, const struct vd_store_person *p,
+                                  struct vd_err *err)
+{
+    sqlite3_stmt *q = NULL;
+    int changes = 0;
+    vd_status st = vd_db_check_text(p->name, sizeof p->name, "name", err);
+    if (!st)
+        st = vd_db_check_text(p->nominal, sizeof p->nominal, "nominal", err);
+    if (!st)
+        st = vd_db_check_text(p->notes, sizeof p->notes, "notes", err);
+    if (st)
+        return st;
+    st = vd_db_begin(s, err);
+    if (!st)
+        st = vd_db_prepare(s->db, "UPDATE persons SET nominal=?2,name=?3,notes=?4 WHERE id=?1", &q,
+                           err);
+    if (!st) {
+        vd_db_bind_id(q, 1, &p->id);
+        sqlite3_bind_text(q, 2, p->nominal, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 3, p->name, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 4, p->notes, -1, SQLITE_STATIC);
+        st = vd_db_run(s->db, &q, "correct a person", &changes, err);
+    }
+    if (!st && !changes)
+        st = vd_fail(err, VD_E_NOTFOUND, "no such person");
+    return vd_db_end(s, st, err);
+}
+
+vd_status vd_store_nominal_listed(struct vd_store *s, const char *nominal, int64_t from_ns,
+                                  int64_t to_ns, struct vd_store_listed *out, size_t cap, size_t *n,
+                                  struct vd_err *err)
+{
+    uint8_t hash[32];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    *n = 0;
+    if (!s->keys)
+        return vd_fail(err, VD_E_DENIED, "nominal hashes need the root key");
+    vd_keys_hash(s->keys, nominal, strlen(nominal), hash);
+    vd_status st = vd_db_reader(s, &db, err);
+    if (!st)
+        st = vd_db_select(db, "nominals", listed_cols,
+                          "WHERE hash=?1 AND from_ns<?3 AND to_ns>=?2 ORDER BY from_ns LIMIT ?4",
+                          &q, err);
+    if (!st) {
+        sqlite3_bind_blob(q, 1, hash, sizeof hash, SQLITE_STATIC);
+        sqlite3_bind_int64(q, 2, from_ns);
+        sqlite3_bind_int64(q, 3, to_ns);
+        sqlite3_bind_int64(q, 4, (int64_t)page(cap));
+        st = vd_db_rows(db, &q, listed_cols, out, sizeof *out, page(cap), n, "look for a nominal",
+                        err);
+    }
+    vd_db_reader_back(s, db);
+    return st;
+}
