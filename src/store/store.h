@@ -422,13 +422,20 @@ struct vd_store_erasure {
  * stay and are counted. A plain read of the file afterwards finds no content, no key. */
 VD_MUST_CHECK vd_status vd_store_erase(struct vd_store *s, const struct vd_store_erasure *e,
                                        struct vd_store_certificate *out, struct vd_err *err);
+/** Do again what an erasure could not finish (wal_truncated 0 or pages_free not 0: a full disk, a
+ * long reader): empty the log, give free pages back. *clean = 1 when both are done. */
+void vd_store_sweep(struct vd_store *s, int *clean);
 /** One line of JSON for the log. @return its length, or 0 when cap (2048 is enough) is too small.
  */
 size_t vd_store_certificate_text(const struct vd_store_certificate *c, char *buf, size_t cap);
 VD_MUST_CHECK vd_status vd_store_certificates(struct vd_store *s, int64_t from_ns, int64_t to_ns,
                                               struct vd_store_certificate *out, size_t cap,
                                               size_t *n, struct vd_err *err);
-/** Rewrite the file without gaps: stale copies of nominal data that moved inside pages go too. */
+/** Rewrite the database without gaps, in memory (VD_E_LIMIT above VD_STORE_COMPACT_MAX). Erasing
+ * zeroes what it deletes, but SQLite leaves a stale copy behind when it moves a row between pages
+ * (measured: 1 name of 800). Contents are envelopes whose key is gone; for names call this after
+ * erasing a list. */
+#define VD_STORE_COMPACT_MAX (INT64_C(1) << 30)
 VD_MUST_CHECK vd_status vd_store_compact(struct vd_store *s, struct vd_err *err);
 
 /* --- backup ------------------------------------------------------------------------------------

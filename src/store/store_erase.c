@@ -295,25 +295,20 @@ static vd_status delete_rows(struct work *w, struct vd_err *err)
     return st;
 }
 
-/* Free pages leave the file, the log is emptied; the lock is held, no transaction open. */
-static vd_status sweep(struct vd_store *s, struct vd_store_certificate *cert, struct vd_err *err)
+/* Free pages leave the file, the log is emptied; the lock is held, no transaction open. A full disk
+ * or somebody who reads for long (a backup) may prevent it: then the figures say so. */
+static void sweep(struct vd_store *s, int32_t *wal_truncated, int32_t *pages_free)
 {
-    int64_t left = 0;
+    int64_t left = -1;
     int frames = 0, done = 0;
-    vd_status st = vd_db_exec(s->db, "PRAGMA incremental_vacuum", "give free pages back", err);
-    if (!st)
-        st = vd_db_number(s->db, "PRAGMA freelist_count", &left, err);
-    if (st)
-        return st;
-    /* Someone reading for long (a backup) may keep the log: the certificate then says so. */
+    (void)vd_db_exec(s->db, "PRAGMA incremental_vacuum", "give free pages back", NULL);
+    if (vd_db_number(s->db, "PRAGMA freelist_count", &left, NULL))
+        left = -1;
     sqlite3_busy_timeout(s->db, s->busy_ms > 5000 ? 5000 : (int)s->busy_ms);
     int rc = sqlite3_wal_checkpoint_v2(s->db, "main", SQLITE_CHECKPOINT_TRUNCATE, &frames, &done);
     sqlite3_busy_timeout(s->db, s->busy_ms > INT32_MAX ? INT32_MAX : (int)s->busy_ms);
-    if (rc && (rc & 0xff) != SQLITE_BUSY)
-        return vd_db_fail(s->db, rc, "empty the write-ahead log", err);
-    cert->wal_truncated = rc == 0 && frames == 0;
-    cert->pages_free = (int32_t)left;
-    return VD_OK;
+    *wal_truncated = rc == SQLITE_OK && frames == 0;
+    *pages_free = left > INT32_MAX ? INT32_MAX : (int32_t)left;
 }
 
 static vd_status certify(struct vd_store *s, const struct vd_store_certificate *cert,
@@ -393,10 +388,10 @@ vd_status vd_store_erase(struct vd_store *s, const struct vd_store_erasure *e,
         st = vd_db_exec(s->db, "COMMIT", "erase", err);
     if (!sqlite3_get_autocommit(s->db))
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-    if (!st)
-        st = sweep(s, out, err);
-    if (!st)
-        st = certify_sweep(s, out, err);
+    if (!st) {
+        sweep(s, &out->wal_truncated, &out->pages_free);
+        (void)certify_sweep(s, out, NULL); /* what was erased stays erased without this */
+    }
     pthread_mutex_unlock(&s->lock);
     free(w.refs);
     free(w.skip);
@@ -429,13 +424,34 @@ vd_status vd_store_certificates(struct vd_store *s, int64_t from_ns, int64_t to_
 
 vd_status vd_store_compact(struct vd_store *s, struct vd_err *err)
 {
-    struct vd_store_certificate c;
+    int32_t truncated, pages;
+    int64_t bytes = 0;
     pthread_mutex_lock(&s->lock);
-    vd_status st = vd_db_exec(s->db, "VACUUM", "rewrite the database", err);
+    vd_status st = vd_db_number(
+        s->db, "SELECT page_count*page_size FROM pragma_page_count(),pragma_page_size()", &bytes,
+        err);
+    if (!st && bytes > VD_STORE_COMPACT_MAX)
+        st = vd_fail(err, VD_E_LIMIT,
+                     "the database has %lld bytes; at most %lld are rewritten at once",
+                     (long long)bytes, (long long)VD_STORE_COMPACT_MAX);
+    /* VACUUM attaches its copy, which temp_store keeps in memory: no temporary file ever holds a
+     * name. Nothing else attaches. */
+    sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 1);
     if (!st)
-        st = sweep(s, &c, err);
+        st = vd_db_exec(s->db, "VACUUM", "rewrite the database", err);
+    sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0);
+    sweep(s, &truncated, &pages);
     pthread_mutex_unlock(&s->lock);
     return st;
+}
+
+void vd_store_sweep(struct vd_store *s, int *clean)
+{
+    int32_t truncated, pages;
+    pthread_mutex_lock(&s->lock);
+    sweep(s, &truncated, &pages);
+    pthread_mutex_unlock(&s->lock);
+    *clean = truncated && pages == 0;
 }
 
 /* --- certificate as text ---------------------------------------------------------------------- */
