@@ -30,11 +30,15 @@ static vd_status decimal(const char *at, size_t n, uint64_t *out)
     return v <= INT64_MAX ? VD_OK : VD_E_FORMAT;
 }
 
-/* Standard base64 in its only form (padding there, unused bits zero): libsodium is strict in both.
- */
+/* Standard base64 in its only form: padding there, unused bits zero (libsodium sees to both), and
+ * no bytes beyond ASCII, which libsodium 1.0.18 takes for '/'. */
 static vd_status unbase64(const char *at, size_t n, uint8_t *out, size_t cap, size_t *bytes)
 {
     const char *end = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)at[i] >= 0x80)
+            return VD_E_FORMAT;
+    }
     if (n == 0 ||
         sodium_base642bin(out, cap, at, n, NULL, bytes, &end, sodium_base64_VARIANT_ORIGINAL) != 0)
         return VD_E_FORMAT;
