@@ -11,6 +11,7 @@ import json
 import pathlib
 import random
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -452,6 +453,11 @@ def check_clear_answers(x):
     case("no arguments: 2", run().returncode == 2)
     (d / "bad.keys").write_text("log x\n")
     case("bad keys: 2", run(str(d / "bad.keys"), *ok[1:]).returncode == 2)
+    if "asan" not in v and "tsan" not in v:  # sanitizers reserve far more
+        def small():
+            resource.setrlimit(resource.RLIMIT_AS, (32 << 20, 32 << 20))
+        r = subprocess.run([v, *ok], capture_output=True, preexec_fn=small)
+        case("in 32 MB of address space", r.returncode == 0, r)
     folder = run(ok[0], str(d), ok[2])
     case("a folder for a file: 2", folder.returncode == 2, folder)
     full = subprocess.run([v, *ok], stdout=open("/dev/full", "w"))
