@@ -493,6 +493,22 @@ def check_proofs(x):
     case("120 proofs with one bit changed: all refused", codes == {1}, codes)
 
 
+def check_document(x):
+    """The ten lines of docs/audit.md do what the document says."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "audit.md").read_text()
+    code = re.search(r"```python\n(.*?)```", text, re.S).group(1)
+
+    def said():
+        return subprocess.run([sys.executable, "-c", code], cwd=x.dir, capture_output=True, text=True).stdout
+
+    x.verdicts()
+    good = said()
+    x.verdicts(x.entries.replace(b'"kind":"alert.shown"', b'"kind":"alert.shout"', 1))
+    case("the ten lines of docs/audit.md: True, and not when a word is changed",
+         good == "True\n" and "True" not in said() and len(code.splitlines()) == 10, (good, len(code.splitlines())))
+    x.verdicts()
+
+
 def main(args):
     if args[:1] == ["--export"]:
         files = [(pathlib.Path(args[1]) / n).read_bytes() for n in ("keys.txt", "entries.jsonl", "checkpoints.txt")]
@@ -513,6 +529,7 @@ def main(args):
         check_owners_own(x)
         check_clear_answers(x)
         check_proofs(x)
+        check_document(x)
     return failed > 0
 
 

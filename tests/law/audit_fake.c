@@ -33,9 +33,10 @@ static vd_status append(void *opaque, uint64_t seq, const void *entry, size_t by
         f->entry = realloc(f->entry, f->cap * sizeof *f->entry);
         MUST(f->entry);
     }
-    char *copy = malloc(bytes);
+    char *copy = malloc(bytes + 1); /* with a NUL, for strstr() in tests */
     MUST(copy);
     memcpy(copy, entry, bytes);
+    copy[bytes] = 0;
     f->entry[f->n++] = (struct fake_entry){copy, bytes};
     return fail ? vd_fail(err, VD_E_IO, "lost the answer") : VD_OK;
 }
