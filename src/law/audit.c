@@ -321,10 +321,13 @@ static vd_status settle(struct vd_audit *log, struct vd_err *err)
     return st;
 }
 
+typedef vd_status append_fn(void *opaque, uint64_t seq, const void *entry, size_t bytes,
+                            struct vd_err *err);
+
 static vd_status store(struct vd_audit *log, const struct vd_audit_event *event,
-                       const struct vd_audit_time *now, struct vd_err *err)
+                       const struct vd_audit_time *now, append_fn *append, void *opaque,
+                       struct vd_err *err)
 {
-    const struct vd_audit_sink *s = log->o.sink;
     char buf[VD_AUDIT_ENTRY_MAX];
     size_t n = 0;
     struct vd_audit_chain next = log->chain;
@@ -335,7 +338,7 @@ static vd_status store(struct vd_audit *log, const struct vd_audit_event *event,
     /* The reader's own check, before anything is written: what it would refuse is never stored. */
     if (vd_audit_chain_add(&next, buf, n, err))
         return vd_fail_prefix(err, VD_E_INVAL, "audit: refused before writing");
-    st = s->append(s->opaque, log->chain.range.size, buf, n, err);
+    st = append(opaque, log->chain.range.size, buf, n, err);
     if (st) {
         log->unsure = 1;
         return st;
@@ -360,11 +363,19 @@ static vd_status store_jump(struct vd_audit *log, const struct vd_audit_time *no
     };
     const struct vd_audit_event jump = {
         .kind = VD_AUDIT_CLOCK_JUMP, .actor = "vedette", .fields = field, .fields_n = 3};
-    return store(log, &jump, now, err);
+    return store(log, &jump, now, log->o.sink->append, log->o.sink->opaque, err);
 }
 
 vd_status vd_audit_append(struct vd_audit *log, const struct vd_audit_event *event,
                           const struct vd_audit_time *now, uint64_t *seq, struct vd_err *err)
+{
+    const struct vd_audit_sink *s = log->o.sink;
+    return vd_audit_append_with(log, event, now, s->append, s->opaque, seq, err);
+}
+
+vd_status vd_audit_append_with(struct vd_audit *log, const struct vd_audit_event *event,
+                               const struct vd_audit_time *now, append_fn *append, void *opaque,
+                               uint64_t *seq, struct vd_err *err)
 {
     const struct vd_audit_chain *c = &log->chain;
     vd_status st = settle(log, err);
@@ -378,7 +389,7 @@ vd_status vd_audit_append(struct vd_audit *log, const struct vd_audit_event *eve
         !vd_audit_chain_steady(c, log->o.boot, strlen(log->o.boot), now->wall_ns, now->mono_ns))
         st = store_jump(log, now, err);
     if (!st)
-        st = store(log, event, now, err);
+        st = store(log, event, now, append, opaque, err);
     if (!st && seq)
         *seq = c->range.size - 1;
     return st;

@@ -256,6 +256,17 @@ VD_MUST_CHECK vd_status vd_audit_append(struct vd_audit *log, const struct vd_au
                                         const struct vd_audit_time *now, uint64_t *seq,
                                         struct vd_err *err);
 
+/** The same, but this one entry becomes durable through `append` instead of the sink's, which must
+ *  then hold it too: for an alert and its entry in one transaction (vd_store_raise_sink). A jump of
+ *  the clocks goes through the sink. When append fails the log asks the sink what it holds. */
+VD_MUST_CHECK vd_status vd_audit_append_with(struct vd_audit *log,
+                                             const struct vd_audit_event *event,
+                                             const struct vd_audit_time *now,
+                                             vd_status (*append)(void *opaque, uint64_t seq,
+                                                                 const void *entry, size_t bytes,
+                                                                 struct vd_err *err),
+                                             void *opaque, uint64_t *seq, struct vd_err *err);
+
 /** Entries so far, and the root over them. */
 uint64_t vd_audit_size(const struct vd_audit *log);
 void vd_audit_root(const struct vd_audit *log, uint8_t root[32]);

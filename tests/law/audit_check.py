@@ -1,8 +1,8 @@
 """A third implementation of the log's rules, of hashlib and arithmetic alone, and what it thinks of
 the other two: the library (audit_tool) and tools/verify/vedette-verify.
 
-    audit_check.py AUDIT_TOOL VEDETTE_VERIFY      the test
-    audit_check.py --export DIR                   the verdict on one export (see docs/audit.md)
+    audit_check.py AUDIT_TOOL VEDETTE_VERIFY [VEDETTE]     the test
+    audit_check.py --export DIR                            the verdict on one export (see docs/audit.md)
 """
 import base64
 import datetime
@@ -509,6 +509,54 @@ def check_document(x):
     x.verdicts()
 
 
+def check_command(x, vedette):
+    """vedette audit verify|prove|consistency on the same export."""
+    d, folder = x.dir, str(x.dir)
+
+    def run(*args):
+        return subprocess.run([vedette, "audit", *args], capture_output=True, text=True)
+
+    keyed = ["--keys", str(d / "keys.txt")]
+    r = run("verify", folder, *keyed)
+    case("audit verify: good", r.returncode == 0 and r.stdout.startswith("GOOD: 2100 entries") and not r.stderr, r)
+    r = run("verify", folder)
+    case("audit verify: warns of the sender's own keys", r.returncode == 0 and "--keys" in r.stderr, r)
+    r = run("verify", folder, *keyed, "--json")
+    said = json.loads(r.stdout)
+    case("audit verify --json", said["good"] and said["witnessed"] == 2100 and r.returncode == 0, r)
+    case("audit verify: no folder", run("verify", "/nonexistent").returncode == 1)
+    x.verdicts(x.entries.replace(b'"op"', b'"oq"', 1))
+    r = run("verify", folder, *keyed, "--json")
+    case("audit verify: tampered is 3 and says where", r.returncode == 3 and "not the signed one" in json.loads(r.stdout)["what"], r)
+    case("audit prove: not of a tampered log", run("prove", folder, "7", *keyed).returncode == 3)
+    x.verdicts()
+    r = run("prove", folder, "1234", *keyed)
+    line = x.entries.split(b"\n")[1234]
+    verify_proof(x.keys, line, r.stdout.encode())
+    case("audit prove: Python accepts the proof", r.returncode == 0 and line.decode() in r.stderr, r)
+    (d / "e").write_bytes(line + b"\n")
+    (d / "p").write_text(r.stdout)
+    alone = subprocess.run([x.verifier, "--inclusion", str(d / "keys.txt"), str(d / "e"), str(d / "p")], capture_output=True)
+    case("audit prove: vedette-verify accepts it", alone.returncode == 0, alone)
+    case("audit prove: no such entry", run("prove", folder, "2100", *keyed).returncode == 1)
+    case("audit prove: not a number", run("prove", folder, "1x", *keyed).returncode == 2)
+    cps = x.notes.split(b"\n\n")
+    first = cps[0] + b"\n\n" + cps[1] + b"\n"
+    (d / "old").write_bytes(first)
+    r = run("consistency", folder, str(d / "old"), *keyed)
+    rows = r.stdout.split("\n\n", 1)[0].split("\n")
+    leaves = tuple(sha(b"\0" + e) for e in x.entries.split(b"\n")[:-1])
+    size = int(first.split(b"\n")[1])
+    want = [base64.b64encode(h).decode() for h in subproof(size, leaves, True)]
+    case("audit consistency: the proof that RFC 6962 defines", r.returncode == 0 and
+         rows == [f"old {size}"] + want, r)
+    (d / "old").write_bytes(written_by_owner(x, lambda i, e: None)[1])
+    r = run("consistency", folder, str(d / "old"), *keyed)
+    case("audit consistency: a split view is 3", r.returncode == 3 and "SPLIT VIEW" in r.stderr, r)
+    r = run("verify", folder, *keyed, "--held", str(d / "old"))
+    case("audit verify --held: a split view is 3", r.returncode == 3 and "held" in r.stdout, r)
+
+
 def main(args):
     if args[:1] == ["--export"]:
         files = [(pathlib.Path(args[1]) / n).read_bytes() for n in ("keys.txt", "entries.jsonl", "checkpoints.txt")]
@@ -518,7 +566,7 @@ def main(args):
         except (Bad, UnicodeDecodeError) as e:
             print(f"TAMPERED: {e}")
             return 1
-    tool, verifier = args
+    tool, verifier = args[:2]
     sys.setrecursionlimit(10000)
     check_trees(tool)
     with tempfile.TemporaryDirectory() as folder:
@@ -530,6 +578,10 @@ def main(args):
         check_clear_answers(x)
         check_proofs(x)
         check_document(x)
+        if len(args) > 2:
+            check_command(x, args[2])
+        else:
+            print("SKIP: vedette audit: the command is not built")
     return failed > 0
 
 
