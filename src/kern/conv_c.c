@@ -122,7 +122,7 @@ void vd_pool_f32_c(const struct vd_pool_f32 *p)
     for (int32_t b = 0; b < p->c_b; b++) {
         const float *src = p->src + (size_t)b * p->src_block_stride;
         float *dst = p->dst + (size_t)b * p->dst_block_stride;
-        for (int32_t y = 0; y < p->out_h; y++) {
+        for (int32_t y = p->row0; y < p->row1; y++) {
             for (int32_t x = 0; x < p->out_w; x++) {
                 float v[VD_NC];
                 int32_t seen = 0;

@@ -80,7 +80,7 @@ struct vd_dwconv_f32 {
     struct vd_epilogue ep;
 };
 
-/** Pooling over blocked tensors; average counts only real pixels when exclude_pad is 1. */
+/** Pooling over blocked tensors, output rows [row0,row1); average counts only real pixels when exclude_pad is 1. */
 struct vd_pool_f32 {
     const float *src;
     float *dst;
@@ -88,6 +88,7 @@ struct vd_pool_f32 {
     int32_t c_b;
     int32_t in_h, in_w, out_h, out_w;
     int32_t kh, kw, stride_h, stride_w, pad_top, pad_left;
+    int32_t row0, row1;
     int32_t average, exclude_pad;
 };
 

@@ -204,8 +204,11 @@ void vd_step_run(const struct vd_net *n, const struct vd_step *s)
 void vd_net_run(struct vd_net *n)
 {
     unsigned saved = vd_fpu_flush_begin();
-    for (int32_t i = 0; i < n->step_n; i++)
-        vd_step_run(n, &n->step[i]);
+    for (int32_t i = 0; i < n->step_n; i += n->step[i].chain)
+        if (n->step[i].chain > 1)
+            vd_bands_run(n, i, NULL, NULL);
+        else
+            vd_step_run(n, &n->step[i]);
     vd_fpu_flush_end(saved);
 }
 
@@ -226,17 +229,24 @@ static const char *step_name(const struct vd_step *s)
 
 vd_status vd_net_profile(struct vd_net *n, int32_t runs, char *buf, size_t cap)
 {
-    int64_t *best = vd_calloc((size_t)n->step_n + 1, sizeof *best), total = 0;
+    int64_t *best = vd_calloc(2 * ((size_t)n->step_n + 1), sizeof *best), total = 0;
     size_t at = 0;
     if (!best)
         return VD_E_NOMEM;
+    int64_t *now = best + n->step_n + 1;
     unsigned saved = vd_fpu_flush_begin();
     for (int32_t r = 0; r < runs; r++)
-        for (int32_t i = 0; i < n->step_n; i++) {
-            int64_t t = now_ns();
-            vd_step_run(n, &n->step[i]);
-            t = now_ns() - t;
-            best[i] = !r || t < best[i] ? t : best[i];
+        for (int32_t i = 0; i < n->step_n; i += n->step[i].chain) {
+            int64_t t = now_ns(), *once = now + i;
+            memset(once, 0, (size_t)n->step[i].chain * sizeof *once);
+            if (n->step[i].chain > 1)
+                vd_bands_run(n, i, now_ns, once);
+            else
+                vd_step_run(n, &n->step[i]);
+            if (n->step[i].chain == 1)
+                *once = now_ns() - t;
+            for (int32_t k = i; k < i + n->step[i].chain; k++)
+                best[k] = !r || now[k] < best[k] ? now[k] : best[k];
         }
     vd_fpu_flush_end(saved);
     buf[0] = 0;

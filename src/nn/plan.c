@@ -401,6 +401,7 @@ static vd_status step_pool(struct vd_net *n, int32_t i)
                                      .stride_w = w.stride_w,
                                      .pad_top = w.pad_top,
                                      .pad_left = w.pad_left,
+                                     .row1 = w.out_h,
                                      .average = node->op != VD_OP_MAX_POOL,
                                      .exclude_pad = !vd_attr_int(node, "count_include_pad", 0)};
     n->blocked[node->out[0]] = dst;
@@ -748,6 +749,19 @@ static void find_lifetimes(struct vd_net *n)
         touch(n, n->planar[g->output[i]], n->step_n);
 }
 
+/* What a chain touches is in use from its first step to its last. */
+static void stretch_lifetimes(struct vd_net *n)
+{
+    for (int32_t i = 0; i < n->buf_n; i++)
+        for (int32_t k = 0, end; k < n->step_n; k = end + 1) {
+            end = k + n->step[k].chain - 1;
+            if (n->buf[i].first <= end && n->buf[i].last >= k) {
+                touch(n, i, n->buf[i].first < k ? n->buf[i].first : k);
+                touch(n, i, n->buf[i].last > end ? n->buf[i].last : end);
+            }
+        }
+}
+
 /* Greedy by size: the largest first, each at the lowest offset that its living neighbours leave
  * free. Within a few per cent of the best on networks like these. */
 vd_status vd_plan_arena(struct vd_net *n)
@@ -759,6 +773,8 @@ vd_status vd_plan_arena(struct vd_net *n)
     if (!order)
         return no_memory(n);
     find_lifetimes(n);
+    vd_bands_find(n);
+    stretch_lifetimes(n);
     for (int32_t i = 0; i < n->buf_n; i++)
         if (b[i].alias < 0 && b[i].last >= b[i].first)
             order[kept++] = i;

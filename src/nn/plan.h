@@ -52,7 +52,10 @@ struct vd_step {
     } u;
     const float *a, *b, *wgt; /**< bound */
     float *d, *t;
-    int32_t parts; /**< CONCAT: inputs; PLAIN: inputs */
+    int32_t chain;       /**< steps from here that run in bands; 1 = by itself */
+    int32_t band_rows;   /**< chain: rows of its last step in a turn */
+    int32_t window_rows; /**< chain: rows that dst holds, 0 = all */
+    int32_t parts;       /**< CONCAT: inputs; PLAIN: inputs */
     int32_t *part_buf, *part_c;
     struct vd_tensor *in, *out; /**< PLAIN */
     int32_t out_n;
@@ -80,6 +83,10 @@ vd_status vd_plan_shapes(struct vd_net *n, const struct vd_shape *input);
 vd_status vd_plan_steps(struct vd_net *n);
 vd_status vd_plan_arena(struct vd_net *n);
 void vd_plan_bind(struct vd_net *n);
+/** Find the chains (src/nn/bands.c); lifetimes of buffers are known. */
+void vd_bands_find(struct vd_net *n);
+/** Run the chain at `head`; with a clock the time of its k-th step is added to ns[k]. */
+void vd_bands_run(const struct vd_net *n, int32_t head, int64_t (*clock_ns)(void), int64_t *ns);
 void vd_step_run(const struct vd_net *n, const struct vd_step *s);
 
 #endif

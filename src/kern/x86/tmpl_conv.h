@@ -1,6 +1,7 @@
 /* The convolutions, once for every vector width. The including file defines, through its simd
  * header, vf, VL and the v_* operations, and before including: KFN(name), MR (pixels in a tile), NB
- * (blocks of output channels in a tile), DW (pixels in a depthwise tile).
+ * (blocks of output channels in a tile), DW (pixels in a depthwise tile), DW2
+ * (pixels in each row of a two-row one).
  *
  * A tile keeps MR x NB*16 sums in registers while it walks all taps and input channels: one
  * broadcast of an input value meets NB*16 weights. Weights stream in the order they were packed.
@@ -106,19 +107,48 @@ INLINE void mac_pointers(vf acc[MR][NB * NV], const float *const *a, const float
     }
 }
 
+/* The epilogue of a whole tile, one decision for all of its registers, and the stores. */
 INLINE void store_tile(vf acc[MR][NB * NV], float *dst, size_t dst_step, size_t dst_block,
                        const struct vd_epilogue *ep, size_t block, size_t at, int mr, int nb)
 {
-    UNROLL
-    for (int m = 0; m < mr; m++) {
-        UNROLL
-        for (int n = 0; n < nb * NV; n++) {
-            size_t b = block + (size_t)(n / NV), lane = (size_t)(n % NV) * VL;
-            size_t o = at + (size_t)m * dst_step + lane;
-            const float *add = ep->add ? ep->add + b * ep->add_block_stride + o : NULL;
-            v_store(dst + b * dst_block + o, finish(acc[m][n], ep, b * VD_NC + lane, add));
-        }
+#define EACH                                                                                       \
+    UNROLL                                                                                         \
+    for (int m = 0; m < mr; m++)                                                                   \
+        UNROLL                                                                                     \
+    for (int n = 0; n < nb * NV; n++)
+#define CHANNEL (block * VD_NC + (size_t)n * VL)
+#define OFFSET  (at + (size_t)m * dst_step + (size_t)(n % NV) * VL)
+    if (ep->bias)
+        EACH acc[m][n] = v_add(acc[m][n], v_load(ep->bias + CHANNEL));
+    if (ep->add)
+        EACH acc[m][n] =
+            v_add(acc[m][n],
+                  v_load(ep->add + (block + (size_t)(n / NV)) * ep->add_block_stride + OFFSET));
+    switch (ep->act) {
+    case VD_ACT_NONE:
+        break;
+    case VD_ACT_RELU:
+        EACH acc[m][n] = v_max(acc[m][n], v_zero());
+        break;
+    case VD_ACT_PRELU:
+        EACH acc[m][n] = v_if_negative(acc[m][n], v_mul(acc[m][n], v_load(ep->slope + CHANNEL)));
+        break;
+    case VD_ACT_CLIP:
+        EACH acc[m][n] = v_min(v_max(acc[m][n], v_set(ep->lo)), v_set(ep->hi));
+        break;
+    case VD_ACT_SIGMOID: /* rare and long: over the stored tile, below */
+        break;
     }
+    EACH v_store(dst + (block + (size_t)(n / NV)) * dst_block + OFFSET, acc[m][n]);
+    if (ep->act == VD_ACT_SIGMOID)
+        for (int m = 0; m < mr; m++)
+            for (int n = 0; n < nb * NV; n++) {
+                float *p = dst + (block + (size_t)(n / NV)) * dst_block + OFFSET;
+                v_store(p, v_sigmoid(v_load(p)));
+            }
+#undef EACH
+#undef CHANNEL
+#undef OFFSET
 }
 
 /* mr output pixels from column x0 of row y, nb blocks from `block` on. */
@@ -536,6 +566,71 @@ INLINE void dw3_row(const struct vd_dwconv_f32 *c, const float *src, const float
         dw_pixel(c, src, wgt, dst, y, x, b, lane);
 }
 
+/* Two rows of DW2 pixels at stride 1: each value loaded meets the taps of both rows, and twice the
+ * sums hide the latency of the multiply-add. */
+INLINE void dw3_pair_tile(const struct vd_dwconv_f32 *c, const float *const row[4], const vf w[9],
+                          float *dst, int32_t y, int32_t x, size_t b, size_t lane)
+{
+    vf acc[2][DW2];
+    UNROLL
+    for (int m = 0; m < DW2; m++)
+        acc[0][m] = acc[1][m] = v_zero();
+    size_t ix = (size_t)(x - c->pad_left) * VD_NC + lane;
+    UNROLL
+    for (int r = 0; r < 4; r++) {
+        if (!row[r])
+            continue;
+        UNROLL
+        for (int col = 0; col < DW2 + 2; col++) {
+            vf v = v_load(row[r] + ix + (size_t)col * VD_NC);
+            UNROLL
+            for (int m = 0; m < DW2; m++) {
+                int kx = col - m;
+                if (kx >= 0 && kx < 3 && r < 3)
+                    acc[0][m] = v_fma(v, w[r * 3 + kx], acc[0][m]);
+                if (kx >= 0 && kx < 3 && r > 0)
+                    acc[1][m] = v_fma(v, w[(r - 1) * 3 + kx], acc[1][m]);
+            }
+        }
+    }
+    UNROLL
+    for (int q = 0; q < 2; q++) {
+        size_t o = ((size_t)(y + q) * (size_t)c->out_w + (size_t)x) * VD_NC + lane;
+        const float *add = c->ep.add ? c->ep.add + b * c->ep.add_block_stride + o : NULL;
+        UNROLL
+        for (int m = 0; m < DW2; m++)
+            v_store(dst + o + (size_t)m * VD_NC, finish(acc[q][m], &c->ep, b * VD_NC + lane,
+                                                        add ? add + (size_t)m * VD_NC : NULL));
+    }
+}
+
+/* Rows y and y + 1. The last tile is moved back over pixels that are done: the same values again.
+ */
+INLINE void dw3_pair(const struct vd_dwconv_f32 *c, const float *src, const float *wgt, float *dst,
+                     int32_t y, size_t b, size_t lane)
+{
+    const float *row[4];
+    vf w[9];
+    UNROLL
+    for (int t = 0; t < 9; t++)
+        w[t] = v_load(wgt + (size_t)t * VD_NC + lane);
+    for (int r = 0; r < 4; r++) {
+        int32_t iy = y - c->pad_top + r;
+        row[r] = iy < 0 || iy >= c->in_h ? NULL : src + (size_t)iy * (size_t)c->in_w * VD_NC;
+    }
+    int32_t x0 = c->pad_left, x1 = c->in_w - 2 + c->pad_left; /* columns with all taps inside */
+    x1 = x1 < c->out_w ? x1 : c->out_w;
+    int whole = x1 - x0 >= DW2;
+    for (int32_t x = x0; whole && x < x1; x += DW2)
+        dw3_pair_tile(c, row, w, dst, y, x + DW2 <= x1 ? x : x1 - DW2, b, lane);
+    for (int32_t q = y; q < y + 2; q++) {
+        for (int32_t x = 0; x < (whole ? x0 : c->out_w); x++)
+            dw_pixel(c, src, wgt, dst, q, x, b, lane);
+        for (int32_t x = x1; whole && x < c->out_w; x++)
+            dw_pixel(c, src, wgt, dst, q, x, b, lane);
+    }
+}
+
 static void KFN(dwconv_f32)(const struct vd_dwconv_f32 *c)
 {
     int three = c->kh == 3 && c->kw == 3 && c->dil_h == 1 && c->dil_w == 1 &&
@@ -544,9 +639,12 @@ static void KFN(dwconv_f32)(const struct vd_dwconv_f32 *c)
     for (size_t b = 0; b < (size_t)c->c_b; b++) {
         const float *src = c->src + b * c->src_block_stride, *wgt = c->wgt + b * taps * VD_NC;
         float *dst = c->dst + b * c->dst_block_stride;
-        for (int32_t y = c->row0; y < c->row1; y++)
+        for (int32_t y = c->row0; y < c->row1; y++) {
+            int pair = three && c->stride_h == 1 && y + 1 < c->row1;
             for (size_t lane = 0; lane < VD_NC; lane += VL) {
-                if (three && c->stride_h == 1)
+                if (pair)
+                    dw3_pair(c, src, wgt, dst, y, b, lane);
+                else if (three && c->stride_h == 1)
                     dw3_row(c, src, wgt, dst, y, b, lane, 1);
                 else if (three)
                     dw3_row(c, src, wgt, dst, y, b, lane, 2);
@@ -554,5 +652,7 @@ static void KFN(dwconv_f32)(const struct vd_dwconv_f32 *c)
                     for (int32_t x = 0; x < c->out_w; x++)
                         dw_pixel(c, src, wgt, dst, y, x, b, lane);
             }
+            y += pair;
+        }
     }
 }

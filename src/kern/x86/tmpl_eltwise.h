@@ -40,7 +40,7 @@ static void max_2x2(const struct vd_pool_f32 *p)
 {
     size_t row = (size_t)p->in_w * VD_NC;
     for (int32_t b = 0; b < p->c_b; b++)
-        for (int32_t y = 0; y < p->out_h; y++) {
+        for (int32_t y = p->row0; y < p->row1; y++) {
             const float *s = p->src + (size_t)b * p->src_block_stride + 2 * (size_t)y * row;
             float *d = p->dst + (size_t)b * p->dst_block_stride + (size_t)(y * p->out_w) * VD_NC;
             for (int32_t x = 0; x < p->out_w; x++, s += 2 * VD_NC, d += VD_NC)
@@ -61,7 +61,7 @@ static void KFN(pool_f32)(const struct vd_pool_f32 *p)
     for (int32_t b = 0; b < p->c_b; b++) {
         const float *src = p->src + (size_t)b * p->src_block_stride;
         float *dst = p->dst + (size_t)b * p->dst_block_stride;
-        for (int32_t y = 0; y < p->out_h; y++) {
+        for (int32_t y = p->row0; y < p->row1; y++) {
             int32_t iy = y * p->stride_h - p->pad_top, y0 = iy < 0 ? 0 : iy;
             int32_t y1 = iy + p->kh > p->in_h ? p->in_h : iy + p->kh;
             for (int32_t x = 0; x < p->out_w; x++) {
