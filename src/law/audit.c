@@ -469,6 +469,42 @@ vd_status vd_audit_cosign(struct vd_audit *log, char *note, size_t *bytes, const
     return VD_OK;
 }
 
+vd_status vd_audit_export(const struct vd_audit_sink *s,
+                          vd_status (*put)(void *opaque, const void *bytes, size_t n), void *opaque,
+                          uint64_t *entries, char *note, size_t *note_bytes, struct vd_err *err)
+{
+    char buf[VD_AUDIT_ENTRY_MAX + 1];
+    uint64_t size = 0;
+    size_t n = 0;
+    vd_status st;
+    *entries = 0;
+    *note_bytes = 0;
+    /* The checkpoint first: entries appended meanwhile are then above it, never below. */
+    st = s->latest(s->opaque, note, VD_NOTE_MAX, note_bytes, &size, err);
+    if (st == VD_E_NOTFOUND)
+        *note_bytes = 0;
+    else if (st)
+        return st;
+    for (;; ++*entries) {
+        st = s->read(s->opaque, *entries, buf, VD_AUDIT_ENTRY_MAX, &n, err);
+        if (st == VD_E_NOTFOUND)
+            break;
+        if (!st && n > VD_AUDIT_ENTRY_MAX)
+            st = VD_E_LIMIT;
+        if (st)
+            return st;
+        buf[n] = '\n';
+        st = put(opaque, buf, n + 1);
+        if (st)
+            return vd_fail(err, st, "audit: entry %" PRIu64 " could not be written out", *entries);
+    }
+    if (*entries < size)
+        return vd_fail(err, VD_E_FORMAT,
+                       "audit: %" PRIu64 " entries, but a checkpoint covers %" PRIu64, *entries,
+                       size);
+    return VD_OK;
+}
+
 void vd_audit_commit(uint8_t out[32], const uint8_t salt[32], const void *value, size_t bytes)
 {
     static const char tag[] = "vedette/commitment/v1"; /* with its NUL */

@@ -293,6 +293,15 @@ VD_MUST_CHECK vd_status vd_audit_cosign(struct vd_audit *log, char *note, size_t
 #define VD_AUDIT_RESUME_MAX 4096
 vd_status vd_audit_resume_save(const struct vd_audit *log, char *buf, size_t cap, size_t *bytes);
 
+/** Write out what a sink holds, as docs/audit.md describes: every entry and a newline through
+ * put(), in order, and the latest checkpoint. Log that first (log.exported): this does not.
+ *  @param[out] note VD_NOTE_MAX bytes; *note_bytes == 0 when there is no checkpoint yet.
+ *  Errors: the sink's and put()'s. */
+VD_MUST_CHECK vd_status vd_audit_export(const struct vd_audit_sink *sink,
+                                        vd_status (*put)(void *opaque, const void *bytes, size_t n),
+                                        void *opaque, uint64_t *entries, char *note,
+                                        size_t *note_bytes, struct vd_err *err);
+
 /** SHA-256 over a domain tag, the salt, the length and the value: stands for a personal value in
  *  the log. The salt (32 random bytes, one a subject) lives where erasure reaches it; without it
  *  nobody can link or guess the value. */
