@@ -117,6 +117,8 @@ struct vd_value {
     int32_t uses;             /**< consumers plus one if it is an output */
     struct vd_shape declared; /**< of a graph input */
     int is_input, is_output;
+    int32_t slice_of; /**< value + 1 whose channels from slice_at on these are; 0 = by itself */
+    int32_t slice_at, slice_n; /**< first channel, channels; all within one block */
 };
 
 struct vd_graph {

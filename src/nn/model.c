@@ -34,6 +34,8 @@ vd_status vd_model_parse(struct vd_model **out, const void *onnx, size_t bytes, 
     if (!st)
         st = vd_model_fuse(m, err);
     if (!st)
+        st = vd_model_merge(m, err);
+    if (!st)
         st = vd_model_pack(m, err);
     if (st)
         model_free(m);

@@ -46,6 +46,8 @@ struct vd_model {
 /** The passes. They work on m->g in place. */
 vd_status vd_model_fold(struct vd_model *m, struct vd_err *err); /* constants, identities */
 vd_status vd_model_fuse(struct vd_model *m, struct vd_err *err); /* batch norm, epilogues */
+/** Families of narrow convolutions become one (src/nn/merge.c). */
+vd_status vd_model_merge(struct vd_model *m, struct vd_err *err);
 vd_status vd_model_pack(struct vd_model *m, struct vd_err *err); /* weights into kernel order */
 
 void vd_packed_free(struct vd_packed **p);

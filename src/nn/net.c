@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "kern/kern_c.h"
 #include "nn/plan.h"
 
 void vd_net_free(struct vd_net **pn)
@@ -127,7 +128,7 @@ static void pixels(const struct vd_step *s)
     size_t c = (size_t)s->c;
     for (size_t b = 0; b * VD_NC < c; b++) {
         size_t lanes = c - b * VD_NC < VD_NC ? c - b * VD_NC : VD_NC;
-        const float *src = s->a + b * s->n * VD_NC;
+        const float *src = s->a + b * s->n * VD_NC + s->lane;
         float *dst = s->d + b * VD_NC;
         if (lanes == 1)
             for (size_t p = 0; p < s->n; p++)
@@ -190,7 +191,10 @@ void vd_step_run(const struct vd_net *n, const struct vd_step *s)
         k->pack_nc16_f32(s->a, s->n, d, s->n * VD_NC, s->c, s->n);
         break;
     case VD_STEP_UNPACK:
-        k->unpack_nc16_f32(s->a, s->n * VD_NC, d, s->n, s->c, s->n);
+        if (s->lane) /* a slice ends where another begins: nothing wide may read it */
+            vd_unpack_nc16_f32_c(s->a + s->lane, s->n * VD_NC, d, s->n, s->c, s->n);
+        else
+            k->unpack_nc16_f32(s->a, s->n * VD_NC, d, s->n, s->c, s->n);
         break;
     case VD_STEP_PIXELS:
         pixels(s);

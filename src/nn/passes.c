@@ -29,6 +29,8 @@ void vd_graph_sweep(struct vd_graph *g)
         int needed = 0;
         for (int32_t k = 0; k < n->out_n; k++)
             needed |= n->out[k] >= 0 && g->value[n->out[k]].uses;
+        for (int32_t v = 0; v < g->value_n && !needed && n->out_n == 1; v++)
+            needed = n->out[0] >= 0 && g->value[v].slice_of == n->out[0] + 1 && g->value[v].uses;
         n->dead |= !needed;
         for (int32_t k = 0; !n->dead && k < n->in_n; k++)
             if (n->in[k] >= 0)

@@ -57,6 +57,27 @@ static vd_status fold_here(struct vd_net *n, const struct vd_node *node, const s
     return VD_OK;
 }
 
+static void mark_needed(struct vd_net *n, int32_t v)
+{
+    n->folded[v] = 2;
+    if (n->model->g.value[v].slice_of)
+        n->folded[n->model->g.value[v].slice_of - 1] = 2;
+}
+
+/* The values that are slices of v: its shape with their own channels. */
+static void slice_shapes(struct vd_net *n, int32_t v)
+{
+    const struct vd_graph *g = &n->model->g;
+    for (int32_t i = 0; i < g->value_n; i++) {
+        if (g->value[i].slice_of != v + 1)
+            continue;
+        struct vd_tensor *t = &n->value[i];
+        *t = n->value[v];
+        t->shape.dim[1] = g->value[i].slice_n;
+        t->n = t->n / (size_t)n->value[v].shape.dim[1] * (size_t)g->value[i].slice_n;
+    }
+}
+
 vd_status vd_plan_shapes(struct vd_net *n, const struct vd_shape *input)
 {
     const struct vd_graph *g = &n->model->g;
@@ -103,6 +124,7 @@ vd_status vd_plan_shapes(struct vd_net *n, const struct vd_shape *input)
                                "covered at run time",
                                node->name, node->op_type);
             n->value[node->out[k]] = out[k];
+            slice_shapes(n, node->out[k]);
         }
         if (node->packed && node->packed->add >= 0 &&
             !vd_shape_equal(&n->value[node->packed->add].shape, &out[0].shape))
@@ -115,6 +137,9 @@ vd_status vd_plan_shapes(struct vd_net *n, const struct vd_shape *input)
         else if (node->op == VD_OP_GEMM || node->op == VD_OP_MATMUL)
             n->info.macs += out[0].n * (uint64_t)in[0].shape.dim[in[0].shape.rank - 1];
     }
+    for (int32_t i = 0; i < g->output_n; i++)
+        if (g->value[g->output[i]].slice_of)
+            mark_needed(n, g->output[i]);
     for (int32_t i = g->node_n - 1; i >= 0;
          i--) { /* what only shape arithmetic needed is not run */
         const struct vd_node *node = &g->node[i];
@@ -127,9 +152,9 @@ vd_status vd_plan_shapes(struct vd_net *n, const struct vd_shape *input)
             continue;
         for (int32_t k = 0; k < node->in_n; k++) /* 2 marks "a needed node reads it" */
             if (node->in[k] >= 0 && !n->value[node->in[k]].data)
-                n->folded[node->in[k]] = 2;
+                mark_needed(n, node->in[k]);
         if (node->packed && node->packed->add >= 0)
-            n->folded[node->packed->add] = 2;
+            mark_needed(n, node->packed->add);
     }
     return VD_OK;
 }
@@ -202,11 +227,15 @@ static size_t blocked_floats(const struct vd_tensor *t)
     return blocks_of(t) * pixels_of(t) * VD_NC;
 }
 
+static int32_t want_planar(struct vd_net *n, int32_t v);
+
 /* The blocked buffer of a value, converting when it has only a planar one. -1: no memory. */
 static int32_t want_blocked(struct vd_net *n, int32_t v)
 {
     if (n->blocked[v] >= 0)
         return n->blocked[v];
+    if (n->planar[v] < 0 && want_planar(n, v) < 0) /* a slice */
+        return -1;
     int32_t b = new_buffer(n, blocked_floats(&n->value[v]));
     struct vd_step *s = b < 0 ? NULL : new_step(n, VD_STEP_PACK, -1);
     if (!s)
@@ -225,14 +254,17 @@ static int32_t want_planar(struct vd_net *n, int32_t v)
     int32_t b = new_buffer(n, n->value[v].n);
     if (b < 0)
         return -1;
-    if (pixels_of(&n->value[v]) == 1) { /* one pixel: blocked and planar are the same bytes */
+    int32_t whole = n->model->g.value[v].slice_of - 1;
+    if (whole < 0 &&
+        pixels_of(&n->value[v]) == 1) { /* one pixel: blocked and planar are the same bytes */
         n->buf[b].alias = n->blocked[v];
         return n->planar[v] = b;
     }
     struct vd_step *s = new_step(n, VD_STEP_UNPACK, -1);
     if (!s)
         return -1;
-    s->src[0] = n->blocked[v];
+    s->src[0] = n->blocked[whole >= 0 ? whole : v];
+    s->lane = n->model->g.value[v].slice_at;
     s->dst = b;
     s->c = (int32_t)n->value[v].shape.dim[1];
     s->n = pixels_of(&n->value[v]);
@@ -580,8 +612,8 @@ static vd_status step_plain(struct vd_net *n, int32_t i)
 static vd_status step_sigmoid(struct vd_net *n, int32_t i)
 {
     const struct vd_node *node = &n->model->g.node[i];
-    int32_t in = node->in[0], blocked = n->planar[in] < 0;
-    int32_t src = blocked ? want_blocked(n, in) : n->planar[in];
+    int32_t in = node->in[0], blocked = n->planar[in] < 0 && !n->model->g.value[in].slice_of;
+    int32_t src = blocked ? want_blocked(n, in) : want_planar(n, in);
     size_t floats = blocked ? blocked_floats(&n->value[in]) : n->value[in].n;
     int32_t dst = new_buffer(n, floats);
     struct vd_step *s = dst < 0 || src < 0 ? NULL : new_step(n, VD_STEP_SIGMOID, i);
@@ -598,7 +630,8 @@ static vd_status step_sigmoid(struct vd_net *n, int32_t i)
 static int is_pixels(const struct vd_net *n, const struct vd_node *node)
 {
     const int32_t in = node->in[0];
-    if (!is_picture(&n->value[in]) || n->blocked[in] < 0 || n->planar[in] >= 0)
+    if (!is_picture(&n->value[in]) || n->planar[in] >= 0 ||
+        (n->blocked[in] < 0 && !n->model->g.value[in].slice_of))
         return 0;
     for (int32_t i = 0; i < 4; i++)
         if (vd_attr_ints(node, "perm", i, 3 - i) != (i ? i % 3 + 1 : 0))
@@ -614,7 +647,9 @@ static vd_status step_pixels(struct vd_net *n, int32_t i)
     struct vd_step *s = dst < 0 ? NULL : new_step(n, VD_STEP_PIXELS, i);
     if (!s)
         return no_memory(n);
-    s->src[0] = n->blocked[node->in[0]];
+    int32_t whole = n->model->g.value[node->in[0]].slice_of - 1;
+    s->src[0] = n->blocked[whole >= 0 ? whole : node->in[0]];
+    s->lane = n->model->g.value[node->in[0]].slice_at;
     s->dst = dst;
     s->c = (int32_t)x->shape.dim[1];
     s->n = pixels_of(x);

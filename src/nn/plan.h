@@ -43,6 +43,7 @@ struct vd_step {
     int32_t src[2], dst, add, tmp; /**< buffers, -1 none */
     size_t n;                      /**< meaning by kind: floats, pixels or rows */
     int32_t c, h, w, fh, fw;
+    int32_t lane; /**< UNPACK, PIXELS: first lane, when the source is a slice */
     struct vd_epilogue ep;
     union {
         struct vd_conv_f32 conv;
