@@ -352,6 +352,15 @@ def check_tampering(x):
         prev = json.dumps(e, ensure_ascii=False, separators=(",", ":")).encode()
         relinked.append(prev)
     bad["one entry gone, all relinked"] = join(relinked), None
+    relinked, prev = [], None  # one who changes a word and relinks: only the roots tell
+    for n, line in enumerate(lines):
+        e = json.loads(line)
+        e["actor"] = "somebody else" if n == 50 else e["actor"]
+        e["prev"] = sha(prev).hex() if prev else "0" * 64
+        prev = json.dumps(e, ensure_ascii=False, separators=(",", ":")).encode()
+        relinked.append(prev)
+    bad["one word changed, all relinked"] = join(relinked), None
+    bad["the last word changed"] = join(lines[:-1] + [lines[-1].replace(b'"op"', b'"oq"')]), None
     bad["cut in a line"] = x.entries[:-7], None
     bad["empty"] = b"", None
     bad["no checkpoints"] = None, b""

@@ -516,6 +516,13 @@ static void the_signer_alone_cannot_rewrite(void **state)
     assert_int_equal(vd_audit_verify(&m.policy, &x, &v), VD_E_MISMATCH);
     assert_non_null(strstr(v.what, "held"));
     x.held = NULL;
+    /* Other entries, a whole chain, under the honest checkpoints: only the roots tell. */
+    const struct vd_audit_export mixed = {.entries = entries,
+                                          .entries_bytes = x.entries_bytes,
+                                          .notes = held,
+                                          .notes_bytes = x.held_bytes};
+    assert_int_equal(vd_audit_verify(&m.policy, &mixed, &v), VD_E_MISMATCH);
+    assert_non_null(strstr(v.what, "not the signed one"));
     /* Without the witnesses' signatures the quorum is missing. */
     char *w = notes;
     size_t kept = 0;
