@@ -6,23 +6,17 @@ extern const struct vd_verb vd_verb_detect, vd_verb_compare, vd_verb_embed, vd_v
 extern const struct vd_verb vd_verb_model_list, vd_verb_model_verify, vd_verb_model_licence,
     vd_verb_model_install, vd_verb_doctor, vd_verb_bench;
 extern const struct vd_verb vd_verb_audit_verify, vd_verb_audit_prove, vd_verb_audit_consistency;
+extern const struct vd_verb vd_verb_db_backup, vd_verb_db_restore, vd_verb_db_verify;
 
 const struct vd_verb *const vd_verbs[] = {
-    &vd_verb_watch,
-    &vd_verb_explain,
-    &vd_verb_enrol_check,
-    &vd_verb_detect,
-    &vd_verb_compare,
-    &vd_verb_quality,
-    &vd_verb_embed,
-    &vd_verb_model_list,
-    &vd_verb_model_verify,
-    &vd_verb_model_licence,
-    &vd_verb_model_install,
-    &vd_verb_audit_verify,
-    &vd_verb_audit_prove,
-    &vd_verb_audit_consistency,
-    &vd_verb_doctor,
-    &vd_verb_bench,
-    NULL,
+    &vd_verb_watch,         &vd_verb_explain,
+    &vd_verb_enrol_check,   &vd_verb_detect,
+    &vd_verb_compare,       &vd_verb_quality,
+    &vd_verb_embed,         &vd_verb_model_list,
+    &vd_verb_model_verify,  &vd_verb_model_licence,
+    &vd_verb_model_install, &vd_verb_audit_verify,
+    &vd_verb_audit_prove,   &vd_verb_audit_consistency,
+    &vd_verb_doctor,        &vd_verb_bench,
+    &vd_verb_db_backup,     &vd_verb_db_restore,
+    &vd_verb_db_verify,     NULL,
 };

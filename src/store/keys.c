@@ -696,6 +696,18 @@ vd_status vd_keys_spare_settle(struct vd_keys *k, uint64_t ref, int used, struct
     return st;
 }
 
+size_t vd_keys_live(struct vd_keys *k, uint32_t *cursor, uint64_t *refs, size_t cap)
+{
+    struct slot s;
+    size_t n = 0;
+    pthread_mutex_lock(&k->lock);
+    for (; *cursor < k->slots && n < cap; ++*cursor)
+        if (!read_at(k, &s, sizeof s, slot_at(*cursor), NULL) && s.state == SLOT_LIVE)
+            refs[n++] = ref_of(*cursor, &s);
+    pthread_mutex_unlock(&k->lock);
+    return n;
+}
+
 uint64_t vd_keys_count(struct vd_keys *k)
 {
     pthread_mutex_lock(&k->lock);

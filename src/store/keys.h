@@ -43,6 +43,8 @@ vd_status vd_keys_destroy(struct vd_keys *k, const uint64_t *refs, size_t n, uin
 /** Keys made ahead that nobody was seen to take: after a crash the store says which rows use. */
 size_t vd_keys_spares(struct vd_keys *k, uint64_t *refs, size_t cap);
 vd_status vd_keys_spare_settle(struct vd_keys *k, uint64_t ref, int used, struct vd_err *err);
+/** Live references from slot *cursor on (0 to begin); 0 at the end. */
+size_t vd_keys_live(struct vd_keys *k, uint32_t *cursor, uint64_t *refs, size_t cap);
 uint64_t vd_keys_count(struct vd_keys *k);
 
 /** out: bytes + VD_ENVELOPE_EXTRA. */

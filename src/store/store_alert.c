@@ -45,10 +45,9 @@ vd_status vd_store_deployment_add(struct vd_store *s, const struct vd_store_depl
     if (!s->keys)
         return vd_fail(err, VD_E_DENIED,
                        "the store was opened without its root key: nothing can be sealed");
-    vd_status st = vd_keys_vault_new(s->keys, &vault, err);
-    if (st)
-        return st;
-    st = vd_db_begin(s, err);
+    vd_status st = vd_db_begin(s, err);
+    if (!st)
+        st = vd_keys_vault_new(s->keys, &vault, err);
     if (!st)
         st = vd_db_insert(s->db, "deployments", deployment_cols, d, ",vault", &q, err);
     if (!st) {
@@ -57,7 +56,7 @@ vd_status vd_store_deployment_add(struct vd_store *s, const struct vd_store_depl
     }
     sqlite3_finalize(q);
     st = vd_db_end(s, st, err);
-    if (st)
+    if (st && vault)
         (void)vd_keys_destroy(s->keys, &vault, 1, &gone, NULL);
     return st;
 }

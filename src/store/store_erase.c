@@ -454,6 +454,48 @@ void vd_store_sweep(struct vd_store *s, int *clean)
     *clean = truncated && pages == 0;
 }
 
+static vd_status key_used(struct vd_store *s, uint64_t ref, int *used, struct vd_err *err)
+{
+    sqlite3_stmt *q = NULL;
+    vd_status st =
+        vd_db_prepare(s->db,
+                      "SELECT 1 FROM alerts WHERE key_ref=?1 UNION ALL SELECT 1 FROM entries "
+                      "WHERE key_ref=?1 UNION ALL SELECT 1 FROM watchlists WHERE vault=?1 "
+                      "UNION ALL SELECT 1 FROM deployments WHERE vault=?1",
+                      &q, err);
+    if (!st) {
+        sqlite3_bind_int64(q, 1, (int64_t)ref);
+        st = vd_db_step(s->db, q, "look for a key", used, err);
+    }
+    sqlite3_finalize(q);
+    return st;
+}
+
+vd_status vd_store_keys_collect(struct vd_store *s, uint64_t *destroyed, struct vd_err *err)
+{
+    uint64_t refs[256], gone;
+    uint32_t cursor = 0;
+    size_t n, unused;
+    *destroyed = 0;
+    if (!s->keys)
+        return vd_fail(err, VD_E_DENIED, "the store was opened without its root key");
+    /* A key comes to its row within a transaction, so none is on its way while we hold ours. */
+    vd_status st = vd_db_begin(s, err);
+    while (!st && (n = vd_keys_live(s->keys, &cursor, refs, 256)) > 0) {
+        unused = 0;
+        for (size_t i = 0; !st && i < n; i++) {
+            int used = 0;
+            st = key_used(s, refs[i], &used, err);
+            if (!st && !used)
+                refs[unused++] = refs[i];
+        }
+        if (!st && unused)
+            st = vd_keys_destroy(s->keys, refs, unused, &gone, err);
+        *destroyed += !st && unused ? gone : 0;
+    }
+    return vd_db_end(s, st, err);
+}
+
 /* --- certificate as text ---------------------------------------------------------------------- */
 
 static void json_text(const char *in, char *out, size_t cap)

@@ -47,11 +47,11 @@ vd_status vd_store_watchlist_add(struct vd_store *s, const struct vd_store_watch
     sqlite3_stmt *q = NULL;
     uint64_t vault = 0, gone;
     vd_status st = need_keys(s, err);
-    if (!st)
-        st = vd_keys_vault_new(s->keys, &vault, err);
     if (st)
         return st;
     st = vd_db_begin(s, err);
+    if (!st)
+        st = vd_keys_vault_new(s->keys, &vault, err);
     if (!st)
         st = vd_db_insert(s->db, "watchlists", watchlist_cols, w, ",vault", &q, err);
     if (!st) {
@@ -60,7 +60,7 @@ vd_status vd_store_watchlist_add(struct vd_store *s, const struct vd_store_watch
     }
     sqlite3_finalize(q);
     st = vd_db_end(s, st, err);
-    if (st)
+    if (st && vault)
         (void)vd_keys_destroy(s->keys, &vault, 1, &gone, NULL);
     return st;
 }
