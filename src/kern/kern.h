@@ -80,7 +80,8 @@ struct vd_dwconv_f32 {
     struct vd_epilogue ep;
 };
 
-/** Pooling over blocked tensors, output rows [row0,row1); average counts only real pixels when exclude_pad is 1. */
+/** Pooling over blocked tensors, output rows [row0,row1); average counts only real pixels when
+ * exclude_pad is 1. */
 struct vd_pool_f32 {
     const float *src;
     float *dst;
