@@ -9,6 +9,10 @@
  * bias, slope: [C16out*16], padded with zeros.
  *
  * No kernel allocates, locks or reads past what it states. All run with FTZ/DAZ set by the caller.
+ *
+ * NaN in data reaches the outputs that depend on it and no others. RELU makes it 0, CLIP makes it
+ * lo, PRELU keeps it; what SIGMOID and the maximum of a pool make of it is not defined (they end
+ * well).
  */
 #ifndef VD_KERN_H
 #define VD_KERN_H
