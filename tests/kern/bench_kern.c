@@ -114,7 +114,8 @@ static void run_pool(const struct vd_kern *k)
                             .kh = 2,
                             .kw = 2,
                             .stride_h = 2,
-                            .stride_w = 2};
+                            .stride_w = 2,
+                            .row1 = 28};
     k->pool_f32(&p);
 }
 static void run_gemm(const struct vd_kern *k)

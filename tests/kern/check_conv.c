@@ -439,12 +439,12 @@ static void pool_one(const struct shape *s, const struct vd_pool_f32 *p, const f
 }
 
 static void one_pool(enum ck_place place, struct shape s, int average, int exclude,
-                     enum ck_kind kind)
+                     enum ck_kind kind, int whole)
 {
     ck_begin(place);
     s.ci = s.co;
     s.dh = s.dw = 1;
-    struct layout l = layout_of(&s, 1);
+    struct layout l = layout_of(&s, whole);
     size_t in = (size_t)s.in_h * (size_t)s.in_w * VD_NC, src_block = in + VD_NC * ck_rnd(3);
     float *src = strided(l.co_b, in, src_block, kind);
     struct ck_out o = ck_output((l.co_b - 1) * l.block + l.used);
@@ -463,12 +463,14 @@ static void one_pool(enum ck_place place, struct shape s, int average, int exclu
                             .stride_w = s.sw,
                             .pad_top = s.pt,
                             .pad_left = s.pl,
+                            .row0 = l.row0,
+                            .row1 = l.row1,
                             .average = average,
                             .exclude_pad = exclude};
     struct vd_epilogue none = {.act = VD_ACT_NONE};
     describe(&s, &l, &none, kind);
     for (size_t b = 0; b < l.co_b; b++)
-        for (int32_t y = 0; y < l.oh; y++)
+        for (int32_t y = l.row0; y < l.row1; y++)
             for (int32_t x = 0; x < l.ow; x++)
                 for (size_t lane = 0; lane < VD_NC; lane++) {
                     size_t at = b * l.block + ((size_t)y * (size_t)l.ow + (size_t)x) * VD_NC + lane;
@@ -482,17 +484,17 @@ void ck_pool(enum ck_place place, int thorough)
     for (int32_t w = 2; w <= 20; w++) /* the quick way of detectors, odd sizes too */
         for (int kind = 0; kind < CK_KINDS; kind++)
             one_pool(place, (struct shape){0, 19, 2 + w % 3, w, 2, 2, 2, 2, 0, 0, 0, 0, 1, 1}, 0, 0,
-                     (enum ck_kind)kind);
+                     (enum ck_kind)kind, w % 4 > 0);
     for (int mode = 0; mode < 3; mode++) { /* global, and one with padding on all sides */
         one_pool(place, (struct shape){0, 5, 7, 7, 7, 7, 1, 1, 0, 0, 0, 0, 1, 1}, mode > 0,
-                 mode > 1, CK_CANCEL);
+                 mode > 1, CK_CANCEL, 1);
         one_pool(place, (struct shape){0, 5, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, mode > 0,
-                 mode > 1, CK_UNIFORM);
+                 mode > 1, CK_UNIFORM, 1);
         one_pool(place, (struct shape){0, 5, 2, 2, 2, 2, 2, 2, 0, 0, 1, 1, 1, 1}, mode > 0,
-                 mode > 1, CK_UNIFORM);
+                 mode > 1, CK_UNIFORM, 1);
         /* a window that lies in the padding altogether */
         one_pool(place, (struct shape){0, 5, 3, 3, 2, 2, 1, 1, 2, 2, 2, 2, 1, 1}, mode > 0,
-                 mode > 1, CK_UNIFORM);
+                 mode > 1, CK_UNIFORM, 1);
     }
     for (int i = 0; i < (thorough ? 300 : 80); i++) {
         struct shape s = random_shape(1, 40);
@@ -500,6 +502,6 @@ void ck_pool(enum ck_place place, int thorough)
             out_of(s.in_w, s.kw, s.sw, s.pl + s.pr, 1) < 1)
             continue;
         int mode = ck_int(0, 2);
-        one_pool(place, s, mode > 0, mode > 1, (enum ck_kind)ck_rnd(CK_KINDS));
+        one_pool(place, s, mode > 0, mode > 1, (enum ck_kind)ck_rnd(CK_KINDS), ck_rnd(2));
     }
 }

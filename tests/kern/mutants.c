@@ -156,8 +156,15 @@ static void pool_counts_padding(const struct vd_pool_f32 *p)
 static void pool_max_from_zero(const struct vd_pool_f32 *p)
 {
     ck_healthy.pool_f32(p);
-    for (int i = 0; i < VD_NC && !p->average; i++)
+    for (int i = 0; i < VD_NC && !p->average && !p->row0 && p->row1; i++)
         p->dst[i] = p->dst[i] > 0 ? p->dst[i] : 0;
+}
+static void pool_all_rows(const struct vd_pool_f32 *p)
+{
+    struct vd_pool_f32 m = *p;
+    m.row0 = 0;
+    m.row1 = p->out_h;
+    ck_healthy.pool_f32(&m);
 }
 static void pool_reads_on(const struct vd_pool_f32 *p)
 {
@@ -334,6 +341,7 @@ static void dot_reads_on(const float *refs, const float *probe, float *out, size
     X(dwconv_f32, dw_reads_weights_on)                                                             \
     X(pool_f32, pool_counts_padding)                                                               \
     X(pool_f32, pool_max_from_zero)                                                                \
+    X(pool_f32, pool_all_rows)                                                                     \
     X(pool_f32, pool_reads_on)                                                                     \
     X(gemm_f32, gemm_odd_k)                                                                        \
     X(gemm_f32, gemm_last_row)                                                                     \
