@@ -128,6 +128,35 @@ static void broadcast_strides(const struct vd_shape *in, const struct vd_shape *
     }
 }
 
+/* One row with constant steps where it counts: the compiler makes a loop for each operator. */
+static inline __attribute__((always_inline)) void binary_row(enum vd_op op, const float *a,
+                                                             size_t step_a, const float *b,
+                                                             size_t step_b, float *o, size_t n)
+{
+#define ROW(x)                                                                                     \
+    for (size_t i = 0; i < n; i++)                                                                 \
+    o[i] = a[i * step_a] x b[i * step_b]
+    switch ((int)op) {
+    case VD_OP_ADD:
+        ROW(+);
+        break;
+    case VD_OP_SUB:
+        ROW(-);
+        break;
+    case VD_OP_MUL:
+        ROW(*);
+        break;
+    case VD_OP_DIV:
+        ROW(/);
+        break;
+    default:
+        for (size_t i = 0; i < n; i++)
+            o[i] = binary(op, a[i * step_a], b[i * step_b]);
+        break;
+    }
+#undef ROW
+}
+
 static void run_binary(const struct vd_node *n, const struct vd_tensor *in, struct vd_tensor *out)
 {
     const struct vd_shape *s = &out->shape;
@@ -135,8 +164,12 @@ static void run_binary(const struct vd_node *n, const struct vd_tensor *in, stru
     broadcast_strides(&in[0].shape, s, sa);
     broadcast_strides(&in[1].shape, s, sb);
     int32_t last = s->rank - 1;
-    size_t row = last >= 0 ? (size_t)s->dim[last] : 1, rows = row ? out->n / row : 0;
+    size_t row = last >= 0 ? (size_t)s->dim[last] : 1;
     size_t step_a = last >= 0 ? sa[last] : 0, step_b = last >= 0 ? sb[last] : 0;
+    /* Dimensions through which both inputs run on evenly are one long row. */
+    while (last > 0 && sa[last - 1] == step_a * row && sb[last - 1] == step_b * row)
+        row *= (size_t)s->dim[--last];
+    size_t rows = row ? out->n / row : 0;
     int64_t at[VD_NN_RANK_MAX + 1] = {0};
     for (size_t r = 0; r < rows; r++) {
         size_t ia = 0, ib = 0, io = r * row;
@@ -147,15 +180,12 @@ static void run_binary(const struct vd_node *n, const struct vd_tensor *in, stru
         if (out->dtype == VD_F32) {
             const float *a = (const float *)in[0].data + ia, *b = (const float *)in[1].data + ib;
             float *o = (float *)out->data + io;
-            if (n->op == VD_OP_SUB && step_a && !step_b) /* the common normalisations */
-                for (size_t i = 0; i < row; i++)
-                    o[i] = a[i] - *b;
-            else if (n->op == VD_OP_MUL && step_a && !step_b)
-                for (size_t i = 0; i < row; i++)
-                    o[i] = a[i] * *b;
+            if (step_a == 1 && step_b == 1)
+                binary_row(n->op, a, 1, b, 1, o, row);
+            else if (step_a == 1 && step_b == 0)
+                binary_row(n->op, a, 1, b, 0, o, row);
             else
-                for (size_t i = 0; i < row; i++)
-                    o[i] = binary(n->op, a[i * step_a], b[i * step_b]);
+                binary_row(n->op, a, step_a, b, step_b, o, row);
         } else {
             const int64_t *a = (const int64_t *)in[0].data + ia;
             const int64_t *b = (const int64_t *)in[1].data + ib;

@@ -8,7 +8,6 @@
 #define MR        6
 #define NB        1
 #define DW        4
-#define DW2       4
 
 #include "kern/x86/tmpl_conv.h"
 #include "kern/x86/tmpl_eltwise.h"

@@ -7,7 +7,6 @@
 #define MR        12
 #define NB        2
 #define DW        6
-#define DW2       6
 
 #include "kern/x86/tmpl_conv.h"
 #include "kern/x86/tmpl_eltwise.h"

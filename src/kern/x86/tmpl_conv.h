@@ -1,7 +1,7 @@
 /* The convolutions, once for every vector width. The including file defines, through its simd
  * header, vf, VL and the v_* operations, and before including: KFN(name), MR (pixels in a tile), NB
- * (blocks of output channels in a tile), DW (pixels in a depthwise tile), DW2
- * (pixels in each row of a two-row one).
+ * (blocks of output channels in a tile), DW (pixels in a row of a
+ * depthwise tile).
  *
  * A tile keeps MR x NB*16 sums in registers while it walks all taps and input channels: one
  * broadcast of an input value meets NB*16 weights. Weights stream in the order they were packed.
@@ -512,147 +512,101 @@ INLINE void dw_pixel(const struct vd_dwconv_f32 *c, const float *src, const floa
                             c->ep.add ? c->ep.add + b * c->ep.add_block_stride + o : NULL));
 }
 
-/* DW pixels of a 3x3 window whose columns are all inside; each column loaded once for all taps. */
-INLINE void dw3_tile(const struct vd_dwconv_f32 *c, const float *const row[3], const vf w[9],
-                     float *dst, int32_t y, int32_t x, size_t b, size_t lane, int s)
+/* nq rows (1 or 2) of DW pixels of a 3x3 window at stride s: each value loaded meets the taps of
+ * all outputs that see it, and two rows of sums hide the latency of the multiply-add. `row` holds
+ * the input rows, NULL outside the picture; with `edge` columns outside count as zero. */
+INLINE void dw3_tile(const struct vd_dwconv_f32 *c, const float *const row[5], const vf w[9],
+                     float *dst, int32_t y, int32_t x, size_t b, size_t lane, int s, int nq,
+                     int edge)
 {
-    vf acc[DW];
+    static const float zeros[VL] = {0};
+    vf acc[2][DW];
     UNROLL
     for (int m = 0; m < DW; m++)
-        acc[m] = v_zero();
-    size_t ix = (size_t)(x * s - c->pad_left) * VD_NC + lane;
-    UNROLL
-    for (int ky = 0; ky < 3; ky++) {
-        if (!row[ky])
-            continue;
-        const float *p = row[ky] + ix;
-        UNROLL
-        for (int col = 0; col < (DW - 1) * s + 3; col++) {
-            vf v = v_load(p + (size_t)col * VD_NC);
-            UNROLL
-            for (int m = 0; m < DW; m++) {
-                int kx = col - m * s;
-                if (kx >= 0 && kx < 3)
-                    acc[m] = v_fma(v, w[ky * 3 + kx], acc[m]);
-            }
-        }
-    }
-    size_t o = ((size_t)y * (size_t)c->out_w + (size_t)x) * VD_NC + lane;
-    const float *add = c->ep.add ? c->ep.add + b * c->ep.add_block_stride + o : NULL;
-    UNROLL
-    for (int m = 0; m < DW; m++)
-        v_store(dst + o + (size_t)m * VD_NC,
-                finish(acc[m], &c->ep, b * VD_NC + lane, add ? add + (size_t)m * VD_NC : NULL));
-}
-
-INLINE void dw3_row(const struct vd_dwconv_f32 *c, const float *src, const float *wgt, float *dst,
-                    int32_t y, size_t b, size_t lane, int s)
-{
-    const float *row[3];
-    vf w[9];
-    int32_t x = 0;
-    UNROLL
-    for (int t = 0; t < 9; t++)
-        w[t] = v_load(wgt + (size_t)t * VD_NC + lane);
-    for (int ky = 0; ky < 3; ky++) {
-        int32_t iy = y * s - c->pad_top + ky;
-        row[ky] = iy < 0 || iy >= c->in_h ? NULL : src + (size_t)iy * (size_t)c->in_w * VD_NC;
-    }
-    for (; x < c->out_w && x * s < c->pad_left; x++)
-        dw_pixel(c, src, wgt, dst, y, x, b, lane);
-    for (; x + DW <= c->out_w && (x + DW - 1) * s - c->pad_left + 2 < c->in_w; x += DW)
-        dw3_tile(c, row, w, dst, y, x, b, lane, s);
-    for (; x < c->out_w; x++)
-        dw_pixel(c, src, wgt, dst, y, x, b, lane);
-}
-
-/* Two rows of DW2 pixels at stride 1: each value loaded meets the taps of both rows, and twice the
- * sums hide the latency of the multiply-add. */
-INLINE void dw3_pair_tile(const struct vd_dwconv_f32 *c, const float *const row[4], const vf w[9],
-                          float *dst, int32_t y, int32_t x, size_t b, size_t lane)
-{
-    vf acc[2][DW2];
-    UNROLL
-    for (int m = 0; m < DW2; m++)
         acc[0][m] = acc[1][m] = v_zero();
-    size_t ix = (size_t)(x - c->pad_left) * VD_NC + lane;
+    int32_t ix = x * s - c->pad_left;
     UNROLL
-    for (int r = 0; r < 4; r++) {
+    for (int r = 0; r < (nq - 1) * s + 3; r++) {
         if (!row[r])
             continue;
         UNROLL
-        for (int col = 0; col < DW2 + 2; col++) {
-            vf v = v_load(row[r] + ix + (size_t)col * VD_NC);
+        for (int col = 0; col < (DW - 1) * s + 3; col++) {
+            const float *p = row[r] + (ptrdiff_t)(ix + col) * VD_NC + (ptrdiff_t)lane;
+            vf v = v_load(edge && (ix + col < 0 || ix + col >= c->in_w) ? zeros : p);
             UNROLL
-            for (int m = 0; m < DW2; m++) {
-                int kx = col - m;
+            for (int m = 0; m < DW; m++) {
+                int kx = col - m * s;
                 if (kx >= 0 && kx < 3 && r < 3)
                     acc[0][m] = v_fma(v, w[r * 3 + kx], acc[0][m]);
-                if (kx >= 0 && kx < 3 && r > 0)
-                    acc[1][m] = v_fma(v, w[(r - 1) * 3 + kx], acc[1][m]);
+                if (kx >= 0 && kx < 3 && nq == 2 && r >= s)
+                    acc[1][m] = v_fma(v, w[(r - s) * 3 + kx], acc[1][m]);
             }
         }
     }
     UNROLL
-    for (int q = 0; q < 2; q++) {
+    for (int q = 0; q < nq; q++) {
         size_t o = ((size_t)(y + q) * (size_t)c->out_w + (size_t)x) * VD_NC + lane;
         const float *add = c->ep.add ? c->ep.add + b * c->ep.add_block_stride + o : NULL;
         UNROLL
-        for (int m = 0; m < DW2; m++)
+        for (int m = 0; m < DW; m++)
             v_store(dst + o + (size_t)m * VD_NC, finish(acc[q][m], &c->ep, b * VD_NC + lane,
                                                         add ? add + (size_t)m * VD_NC : NULL));
     }
 }
 
-/* Rows y and y + 1. The last tile is moved back over pixels that are done: the same values again.
- */
-INLINE void dw3_pair(const struct vd_dwconv_f32 *c, const float *src, const float *wgt, float *dst,
-                     int32_t y, size_t b, size_t lane)
+/* nq rows from y on, at least DW pixels wide. The last tile is moved back over pixels that are
+ * done: they get the same values again. */
+INLINE void dw3_rows(const struct vd_dwconv_f32 *c, const float *src, const float *wgt, float *dst,
+                     int32_t y, size_t b, size_t lane, int s, int nq)
 {
-    const float *row[4];
+    const float *row[5];
     vf w[9];
     UNROLL
     for (int t = 0; t < 9; t++)
         w[t] = v_load(wgt + (size_t)t * VD_NC + lane);
-    for (int r = 0; r < 4; r++) {
-        int32_t iy = y - c->pad_top + r;
+    for (int r = 0; r < (nq - 1) * s + 3; r++) {
+        int32_t iy = y * s - c->pad_top + r;
         row[r] = iy < 0 || iy >= c->in_h ? NULL : src + (size_t)iy * (size_t)c->in_w * VD_NC;
     }
-    int32_t x0 = c->pad_left, x1 = c->in_w - 2 + c->pad_left; /* columns with all taps inside */
-    x1 = x1 < c->out_w ? x1 : c->out_w;
-    int whole = x1 - x0 >= DW2;
-    for (int32_t x = x0; whole && x < x1; x += DW2)
-        dw3_pair_tile(c, row, w, dst, y, x + DW2 <= x1 ? x : x1 - DW2, b, lane);
-    for (int32_t q = y; q < y + 2; q++) {
-        for (int32_t x = 0; x < (whole ? x0 : c->out_w); x++)
-            dw_pixel(c, src, wgt, dst, q, x, b, lane);
-        for (int32_t x = x1; whole && x < c->out_w; x++)
-            dw_pixel(c, src, wgt, dst, q, x, b, lane);
+    for (int32_t x = 0; x < c->out_w; x += DW) {
+        int32_t at = x + DW <= c->out_w ? x : c->out_w - DW, ix = at * s - c->pad_left;
+        if (ix >= 0 && ix + (DW - 1) * s + 3 <= c->in_w)
+            dw3_tile(c, row, w, dst, y, at, b, lane, s, nq, 0);
+        else
+            dw3_tile(c, row, w, dst, y, at, b, lane, s, nq, 1);
     }
+}
+
+/* One or two rows from y on; how many were done. */
+INLINE int32_t dw_rows(const struct vd_dwconv_f32 *c, const float *src, const float *wgt,
+                       float *dst, int32_t y, size_t b)
+{
+    int three = c->kh == 3 && c->kw == 3 && c->dil_h == 1 && c->dil_w == 1 && c->out_w >= DW &&
+                c->stride_h == c->stride_w && c->stride_h <= 2;
+    int32_t n = three && y + 1 < c->row1 ? 2 : 1;
+    for (size_t lane = 0; lane < VD_NC; lane += VL) {
+        if (three && c->stride_h == 1 && n == 2)
+            dw3_rows(c, src, wgt, dst, y, b, lane, 1, 2);
+        else if (three && c->stride_h == 1)
+            dw3_rows(c, src, wgt, dst, y, b, lane, 1, 1);
+        else if (three && n == 2)
+            dw3_rows(c, src, wgt, dst, y, b, lane, 2, 2);
+        else if (three)
+            dw3_rows(c, src, wgt, dst, y, b, lane, 2, 1);
+        else
+            for (int32_t x = 0; x < c->out_w; x++)
+                dw_pixel(c, src, wgt, dst, y, x, b, lane);
+    }
+    return n;
 }
 
 static void KFN(dwconv_f32)(const struct vd_dwconv_f32 *c)
 {
-    int three = c->kh == 3 && c->kw == 3 && c->dil_h == 1 && c->dil_w == 1 &&
-                c->stride_h == c->stride_w && c->stride_h <= 2;
     size_t taps = (size_t)(c->kh * c->kw);
     for (size_t b = 0; b < (size_t)c->c_b; b++) {
         const float *src = c->src + b * c->src_block_stride, *wgt = c->wgt + b * taps * VD_NC;
         float *dst = c->dst + b * c->dst_block_stride;
-        for (int32_t y = c->row0; y < c->row1; y++) {
-            int pair = three && c->stride_h == 1 && y + 1 < c->row1;
-            for (size_t lane = 0; lane < VD_NC; lane += VL) {
-                if (pair)
-                    dw3_pair(c, src, wgt, dst, y, b, lane);
-                else if (three && c->stride_h == 1)
-                    dw3_row(c, src, wgt, dst, y, b, lane, 1);
-                else if (three)
-                    dw3_row(c, src, wgt, dst, y, b, lane, 2);
-                else
-                    for (int32_t x = 0; x < c->out_w; x++)
-                        dw_pixel(c, src, wgt, dst, y, x, b, lane);
-            }
-            y += pair;
-        }
+        for (int32_t y = c->row0; y < c->row1;)
+            y += dw_rows(c, src, wgt, dst, y, b);
     }
 }
