@@ -6,19 +6,24 @@
  *     approvals name that digest.
  * (3) The pack's own `state` is where its chain of documents starts (law/state.h); `prohibited` can
  *     only be left through signatures of the keys that the pack names (R62). No date leaves it.
- * (4) Retention texts are made from the same numbers that the eraser uses (R27). */
+ * (4) A pack cannot loosen what the law section of this header fixes, name a purpose or category
+ * such as "other", hold one key twice, or call Springfield permitted. (5) Retention texts are made
+ * from the same numbers that the eraser uses (R27). */
 #ifndef VD_LAW_POLICY_H
 #define VD_LAW_POLICY_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/yaml.h"
 #include "vedette/status.h"
 
 #define VD_PACK_BYTES_MAX 65536
 #define VD_PACK_LIST_MAX  32 /* entries of any closed list */
 #define VD_PACK_KEYS_MAX  16
 #define VD_NAME_MAX       64 /* a name in a pack: [a-z0-9-]+ */
+/** The purpose that R68 to R70 speak of. */
+#define VD_PURPOSE_MISSING "missing-person"
 
 enum vd_role {
     VD_ROLE_AUTHORISING_OFFICER,
@@ -63,7 +68,7 @@ struct vd_quorum {
 struct vd_policy {
     char name[VD_NAME_MAX]; /**< "us-ma-springfield" */
     char title[128];
-    char version[32];
+    char version[VD_NAME_MAX];
     uint8_t digest[32]; /**< SHA-256 of the pack's bytes */
     enum vd_pack_state state;
 
@@ -92,13 +97,12 @@ struct vd_policy {
     double group_fpir_ratio; /**< R55: worst over best, at most */
     double group_tpir_gap;   /**< R55: 0.02 = two points */
     int32_t watchlist_max_n;
-    int32_t adjudicators;              /**< R30: persons who must say match; 1 or 2 */
-    int evaluation_needed;             /**< R54 */
-    int live_sources;                  /**< 0: recorded files only */
-    int missing_persons;               /**< 0: that purpose does not exist here (R68) */
-    int missing_court_order;           /**< consent is not enough: an order is needed */
-    int local_only;                    /**< evaluation: no recipients, no export */
-    int exclude_prohibited_recipients; /**< R61 also for recipients of alerts */
+    int32_t adjudicators;    /**< R30: persons who must say match; 1 or 2 */
+    int evaluation_needed;   /**< R54 */
+    int live_sources;        /**< 0: recorded files only */
+    int missing_persons;     /**< 0: that purpose does not exist here (R68) */
+    int missing_court_order; /**< consent is not enough: an order is needed */
+    int local_only;          /**< evaluation: no recipients, no export */
 
     struct vd_quorum authorise; /**< who signs a deployment (R1) */
     struct vd_quorum urgent;    /**< who signs an urgent one (R7) */
@@ -115,7 +119,7 @@ struct vd_policy {
 VD_MUST_CHECK vd_status vd_policy_parse(struct vd_policy *out, const void *bytes, size_t n,
                                         struct vd_err *err);
 
-/** Keys of the pack that hold a role. */
+/** Keys of the pack that hold a role: how many; the first cap of them into out. */
 int32_t vd_policy_keys(const struct vd_policy *p, enum vd_role role, const struct vd_pack_key **out,
                        int32_t cap);
 
@@ -127,5 +131,19 @@ VD_MUST_CHECK vd_status vd_policy_retention_text(const struct vd_policy *p, cons
 /** The pack that is built into the program (policies/evaluation.yaml): recorded files on this
  *  machine, nothing leaves it. Its bytes, for printing. */
 const void *vd_policy_evaluation(size_t *bytes);
+/** 1 when this is that very pack, by digest. It alone needs no authority's signature (R60). */
+int vd_policy_is_evaluation(const struct vd_policy *p);
+
+/** Limits that no pack may loosen (R59, R67): a pack beyond them is not read. */
+#define VD_LAW_DEPLOYMENT_MAX_NS (24 * VD_HOUR_NS)
+#define VD_LAW_LEASE_MAX_NS      (7 * VD_DAY_NS)   /* R63 */
+#define VD_LAW_KEEP_MAX_NS       (31 * VD_DAY_NS)  /* R25, R26 */
+#define VD_LAW_ERASE_MAX_NS      VD_DAY_NS         /* R24 */
+#define VD_LAW_RATIFY_MAX_NS     VD_DAY_NS         /* R7 */
+#define VD_LAW_RENEW_MAX_NS      (72 * VD_HOUR_NS) /* R69 */
+#define VD_LAW_FPIR_MAX          1e-3              /* R16 */
+#define VD_LAW_THRESHOLD_MIN     0.3               /* R59 */
+/** Templates of people who match nobody are overwritten this soon after the decision (R22). */
+#define VD_LAW_NONMATCH_WIPE_MS 50
 
 #endif
