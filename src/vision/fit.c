@@ -211,8 +211,9 @@ vd_status vd_fit_into(const struct vd_image *img, const struct vd_box *crop, flo
         float *out[3] = {NULL, NULL, NULL};
         for (int p = 0; p < planes; p++)
             out[p] = dst + (size_t)p * plane + (size_t)y * (size_t)net_w;
-        double mid = j.y0 + j.per_y * (y + 0.5);
-        int inside = y < j.used_h && mid >= 0 && mid < img->height_px;
+        /* by the taps themselves: computed in another order, a middle on the very edge of the
+         * picture may round to the other side, and the row would come from stale scratch */
+        int inside = y < j.used_h && tap_at(j.y0, j.per_y, y, img->height_px).n;
         if (inside)
             is_rgb ? rgb_row(&j, y, out) : yuv_row(&j, y, out);
         for (int p = 0; p < planes; p++) {
