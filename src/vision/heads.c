@@ -2,7 +2,8 @@
  *
  * Conventions come from the models' own sources: YuNet (opencv_zoo), CenterFace (Star-Clouds),
  * SCRFD (InsightFace, arXiv 2105.04714), UltraFace (Linzaer). Everything a network says is
- * untrusted: values that are not finite, or boxes without area, are dropped. */
+ * untrusted: values that are not finite, boxes without area, and coordinates that no face in this
+ * picture can have are dropped. */
 #include <math.h>
 #include <string.h>
 
@@ -31,17 +32,26 @@ static const struct vd_tensor_view *named(const struct vd_tensor_view *out, int3
 struct best {
     struct vd_face *face;
     size_t n, cap, worst;
+    float w, h; /* of the network's input */
 };
+
+/* Within the picture, or no further outside than its longer side; NaN is not. Faces that the edge
+ * cuts do reach beyond it; exp() of a wild output reaches 1e22, which nobody downstream expects. */
+static int in_reach(const struct best *b, float x, float y)
+{
+    float m = fmaxf(b->w, b->h);
+    return x >= -m && x <= b->w + m && y >= -m && y <= b->h + m;
+}
 
 static void offer(struct best *b, const struct vd_face *f)
 {
-    const float *v = &f->box.x0;
-    float sum = f->score;
-    for (int i = 0; i < 4; i++)
-        sum += v[i];
-    for (int i = 0; f->has_points && i < 10; i++)
-        sum += f->pt[i];
-    if (!isfinite(sum) || f->box.x1 <= f->box.x0 || f->box.y1 <= f->box.y0)
+    int sane = isfinite(f->score) && in_reach(b, f->box.x0, f->box.y0) &&
+               in_reach(b, f->box.x1, f->box.y1) && f->box.x0 < f->box.x1 &&
+               f->box.y0 < f->box.y1 && f->box.x0 < b->w && f->box.y0 < b->h && f->box.x1 > 0 &&
+               f->box.y1 > 0;
+    for (int i = 0; sane && f->has_points && i < 5; i++)
+        sane = in_reach(b, f->pt[2 * i], f->pt[2 * i + 1]);
+    if (!sane)
         return;
     if (b->n < b->cap) {
         b->face[b->n] = *f;
@@ -56,9 +66,10 @@ static void offer(struct best *b, const struct vd_face *f)
     }
 }
 
+/* Infinity is no certainty: it becomes NaN, which no threshold lets pass. */
 static float clamp01(float v)
 {
-    return v < 0 ? 0 : v > 1 ? 1 : v;
+    return !isfinite(v) ? NAN : v < 0 ? 0 : v > 1 ? 1 : v;
 }
 
 /* --- YuNet -------------------------------------------------------------------------------------
@@ -289,7 +300,7 @@ size_t vd_head_decode(enum vd_head head, const struct vd_tensor_view *out, int32
 {
     union outputs o;
     size_t rows = 0;
-    struct best b = {.face = faces, .cap = cap};
+    struct best b = {.face = faces, .cap = cap, .w = (float)net_w, .h = (float)net_h};
     if (find_outputs(head, out, out_n, net_w, net_h, &o, &rows, NULL))
         return 0;
     switch (head) {

@@ -55,7 +55,8 @@ struct vd_tensor_view {
 vd_status vd_head_check(enum vd_head head, const struct vd_tensor_view *out, int32_t out_n,
                         int32_t net_w, int32_t net_h, struct vd_err *err);
 /** Decode into faces in NETWORK pixels with score >= threshold; at most cap, the best ones.
- *  NaN and infinite outputs are dropped. Order of out as in vd_head_check. */
+ *  Dropped: NaN and infinite outputs, boxes without area or wholly outside the picture, and
+ *  coordinates further outside than its longer side. Order of out as in vd_head_check. */
 size_t vd_head_decode(enum vd_head head, const struct vd_tensor_view *out, int32_t out_n,
                       int32_t net_w, int32_t net_h, float threshold, struct vd_face *faces,
                       size_t cap);
