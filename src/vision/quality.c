@@ -61,6 +61,8 @@ enum { RADIUS = 4 };
 static float blur_along(const float *p, int32_t n, ptrdiff_t step, ptrdiff_t line)
 {
     double before = 0, lost = 0;
+    if (n < 2 * RADIUS + 2) /* the window would not fit in a line */
+        return 1;
     for (int32_t r = 2; r < n - 2; r++) {
         const float *row = p + (ptrdiff_t)r * line;
         double sum = 0, last = 0;
@@ -119,6 +121,14 @@ static int plausible(const struct vd_face *f)
     return ux * mx + uy * my > 0 && ux * (cy - ey) - uy * (cx - ex) > 0;
 }
 
+static int finite_points(const struct vd_face *f)
+{
+    for (int i = 0; i < 10; i++)
+        if (!isfinite(f->pt[i]))
+            return 0;
+    return 1;
+}
+
 static float rise(float v, float lo, float hi)
 {
     return v <= lo ? 0 : v >= hi ? 1 : (v - lo) / (hi - lo);
@@ -148,7 +158,10 @@ void vd_quality_measure(const struct vd_image *img, const struct vd_face *face, 
     out->sharpness = 1 - fmaxf(across, down);
     float margin_x = (b->x1 - b->x0) * 0.1f, margin_y = (b->y1 - b->y0) * 0.1f;
     uint32_t r = 0;
-    if (face->has_points) {
+    if (face->has_points && !finite_points(face)) {
+        out->yaw_deg = out->pitch_deg = 90;
+        r |= VD_Q_GEOMETRY;
+    } else if (face->has_points) {
         out->interocular_px = hypotf(face->pt[2] - face->pt[0], face->pt[3] - face->pt[1]);
         pose(face, out);
         if (!plausible(face))

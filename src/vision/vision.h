@@ -84,7 +84,9 @@ vd_status vd_align_warp(const struct vd_image *img, const struct vd_similarity *
 
 /* --- quality ------------------------------------------------------------------------------- */
 
-/** From the face and the luma of its aligned crop (size x size floats, 0..255). */
+/** From the face and the luma of its aligned crop (size x size floats, 0..255). A crop under 10
+ *  pixels has sharpness 0: there is nothing to measure. Points that are not finite are
+ *  VD_Q_GEOMETRY and score 0. */
 void vd_quality_measure(const struct vd_image *img, const struct vd_face *face, const float *luma,
                         int32_t size_px, const struct vd_quality_limits *limits,
                         struct vd_quality *out);
