@@ -27,8 +27,8 @@ VD_API VD_MUST_CHECK vd_status vd_gallery_new(vd_gallery **out,
                                               const char *isa);
 VD_API void vd_gallery_free(vd_gallery **g);
 
-/** Add one reference (copied). Errors: VD_E_MISMATCH other model or length; VD_E_LIMIT full;
- *  VD_E_NOMEM. Not while a search runs. */
+/** Add one reference (copied). Errors: VD_E_INVAL empty, not normalised or not numbers;
+ *  VD_E_MISMATCH other model or length; VD_E_LIMIT full; VD_E_NOMEM. Not while a search runs. */
 VD_API VD_MUST_CHECK vd_status vd_gallery_add(vd_gallery *g, uint64_t subject, uint64_t reference,
                                               const struct vd_template *t);
 
@@ -41,7 +41,8 @@ VD_API int vd_gallery_locked(const vd_gallery *g);
 
 /** The k most similar SUBJECTS, best first; exact. Fewer than k subjects: *n is smaller.
  *  Threads: any number of searches at once, none while adding or removing.
- *  Errors: VD_E_MISMATCH template of another model. An empty gallery is VD_OK with *n == 0. */
+ *  Errors: VD_E_MISMATCH template of another model; VD_E_INVAL as above. An empty gallery is VD_OK
+ * with *n == 0. */
 VD_API VD_MUST_CHECK vd_status vd_gallery_search(const vd_gallery *g,
                                                  const struct vd_template *probe,
                                                  struct vd_candidate *out, size_t k, size_t *n);

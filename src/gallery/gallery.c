@@ -16,6 +16,8 @@
 
 enum { CHUNK = 256 };
 
+#define UNIT_TOLERANCE 0.01 /* of the squared length: rounding is a thousand times smaller */
+
 struct reference {
     uint64_t subject, id;
 };
@@ -87,20 +89,24 @@ static vd_status grow(vd_gallery *g)
     return VD_OK;
 }
 
+/* A vector that is longer than 1 would be similar to everybody, a NaN or a zero to nobody: neither
+ * may come in, and neither may look for somebody. A NaN fails the comparison too. */
 static vd_status fits(const vd_gallery *g, const struct vd_template *t)
 {
+    double sum = 0;
     if (!t || !t->dim)
         return VD_E_INVAL;
-    return t->dim != g->dim || memcmp(t->model, g->model, VD_DIGEST_BYTES) ? VD_E_MISMATCH : VD_OK;
+    if (t->dim != g->dim || memcmp(t->model, g->model, VD_DIGEST_BYTES))
+        return VD_E_MISMATCH;
+    for (uint32_t i = 0; i < t->dim; i++)
+        sum += (double)t->v[i] * (double)t->v[i];
+    return fabs(sum - 1) <= UNIT_TOLERANCE ? VD_OK : VD_E_INVAL;
 }
 
 vd_status vd_gallery_add(vd_gallery *g, uint64_t subject, uint64_t reference,
                          const struct vd_template *t)
 {
     vd_status st = fits(g, t);
-    for (uint32_t i = 0; !st && i < t->dim; i++)
-        if (!isfinite(t->v[i]))
-            st = VD_E_INVAL;
     if (!st && g->n >= VD_GALLERY_MAX)
         st = VD_E_LIMIT;
     if (!st && g->n == g->cap)
@@ -172,13 +178,22 @@ vd_status vd_gallery_search(const vd_gallery *g, const struct vd_template *probe
         return st;
     if (!k)
         return VD_OK;
-    /* entries past dim are 0, and a template is longer than any padded row */
+    /* A template is longer than any padded row; what lies past its own length must not count. */
+    float padded[VD_TEMPLATE_DIM_MAX];
+    const float *v = probe->v;
+    if (g->dim != g->dim_pad) {
+        memcpy(padded, v, g->dim * sizeof *v);
+        memset(padded + g->dim, 0, (g->dim_pad - g->dim) * sizeof *v);
+        v = padded;
+    }
     for (size_t at = 0; at < g->n; at += CHUNK) {
         float score[CHUNK];
         size_t rows = g->n - at < CHUNK ? g->n - at : CHUNK;
-        g->kern.dot_rows_f32(g->rows + at * g->dim_pad, probe->v, score, rows, g->dim_pad);
+        g->kern.dot_rows_f32(g->rows + at * g->dim_pad, v, score, rows, g->dim_pad);
         for (size_t r = 0; r < rows; r++)
             offer(out, k, n, &g->ref[at + r], score[r]);
     }
+    if (v == padded)
+        vd_wipe(padded, g->dim * sizeof *v);
     return VD_OK;
 }
