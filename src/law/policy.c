@@ -366,6 +366,21 @@ static vd_status read_urgent(struct vd_policy *p, const struct vd_yaml_node *y, 
     return st;
 }
 
+static vd_status read_covers(struct vd_policy *p, const struct vd_yaml_node *y, struct vd_err *err)
+{
+    static const char *const keys[] = {"agencies", "area", NULL};
+    const struct vd_yaml_node *n, *area;
+    vd_status st = vd_yaml_child(y, "covers", VD_YAML_MAPPING, &n, err);
+    if (!st)
+        st = vd_yaml_keys(n, keys, err);
+    if (!st)
+        st = read_names(n, "agencies", 1, &p->agencies, err);
+    area = st ? NULL : vd_yaml_get(n, "area");
+    if (area && !(area->type == VD_YAML_SCALAR && strcmp(area->text, "none") == 0))
+        st = vd_area_read(area, &p->area, err);
+    return st;
+}
+
 static int outside(enum vd_role r)
 {
     return r == VD_ROLE_LEGISLATOR || r == VD_ROLE_REGULATOR;
@@ -421,16 +436,16 @@ static vd_status check_whole(const struct vd_policy *p, const struct vd_yaml_nod
 
 vd_status vd_policy_parse(struct vd_policy *out, const void *bytes, size_t n, struct vd_err *err)
 {
-    static const char *const keys[] = {"format",      "name",      "title",      "version",
-                                       "state",       "purposes",  "categories", "banned_sources",
-                                       "references",  "languages", "deployment", "watchlist",
-                                       "recognition", "review",    "retention",  "missing_persons",
-                                       "?urgent",     "authority", "keys",       NULL};
+    static const char *const keys[] = {
+        "format",      "name",           "title",      "version",         "state",      "purposes",
+        "categories",  "banned_sources", "references", "languages",       "deployment", "watchlist",
+        "recognition", "review",         "retention",  "missing_persons", "?urgent",    "authority",
+        "covers",      "keys",           NULL};
     static vd_status (*const parts[])(struct vd_policy *, const struct vd_yaml_node *,
                                       struct vd_err *) = {
         read_head,        read_lists,     read_deployment, read_watchlist,
         read_recognition, read_review,    read_retention,  read_missing,
-        read_urgent,      read_authority, read_keys};
+        read_urgent,      read_authority, read_covers,     read_keys};
     struct vd_yaml_node *y = NULL;
     memset(out, 0, sizeof *out);
     vd_status st = vd_yaml_parse(&y, bytes, n, "policy", err);

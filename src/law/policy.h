@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/yaml.h"
+#include "law/area.h"
 #include "vedette/status.h"
 
 #define VD_PACK_BYTES_MAX 65536
@@ -79,6 +80,10 @@ struct vd_policy {
     struct vd_names languages;         /**< of notices (R51) */
     struct vd_names categories_urgent; /**< those that an urgent authority may serve (R7) */
 
+    struct vd_names agencies; /**< whom the pack covers: controllers, operators, owners of cameras,
+                               *   recipients; nobody else may act under it (R61) */
+    struct vd_area area;      /**< where it applies; n == 0: wherever its agencies act */
+
     int64_t deployment_max_ns;    /**< R3 */
     int64_t watchlist_max_age_ns; /**< R14 */
     int64_t lease_ns;             /**< R63 */
@@ -131,6 +136,9 @@ VD_MUST_CHECK vd_status vd_policy_retention_text(const struct vd_policy *p, cons
 /** The pack that is built into the program (policies/evaluation.yaml): recorded files on this
  *  machine, nothing leaves it. Its bytes, for printing. */
 const void *vd_policy_evaluation(size_t *bytes);
+/** Packs of bans that are built in as well, so that leaving out a file lifts nothing (R61, R67):
+ *  the i-th, or NULL. */
+const void *vd_policy_ban(int i, size_t *bytes);
 /** 1 when this is that very pack, by digest. It alone needs no authority's signature (R60). */
 int vd_policy_is_evaluation(const struct vd_policy *p);
 
