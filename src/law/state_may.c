@@ -1,0 +1,169 @@
+/* Questions to the state of jurisdictions: see STATE in state.h, (1) and (7). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "law/state.h"
+
+static const char *const acts[VD_ACTS] = {
+    [VD_ACT_ENROL] = "enrol",   [VD_ACT_MATCH] = "match", [VD_ACT_DISPLAY] = "display",
+    [VD_ACT_EXPORT] = "export", [VD_ACT_API] = "api",
+};
+
+static const struct vd_standing *find(const struct vd_standing *s, int32_t n, const char *name)
+{
+    const struct vd_standing *found = NULL;
+    for (int32_t i = 0; i < n; i++) {
+        if (!s[i].pack || strcmp(s[i].pack->name, name) != 0)
+            continue;
+        if (found)
+            return NULL; /* two states of one jurisdiction: neither is believed */
+        found = &s[i];
+    }
+    return found;
+}
+
+/* The built-in pack: recorded files of this machine, for nobody else. */
+static int may_evaluate(const struct vd_standing *s, const struct vd_question *q,
+                        struct vd_ruling *r)
+{
+    if (!vd_policy_is_evaluation(s->pack))
+        return vd_ruling_refuse(r, "R60", "state.chain", "a pack without a chain of documents",
+                                "the built-in evaluation pack alone",
+                                "Issue the pack by a document that its authority signs.");
+    if (q->live)
+        return vd_ruling_refuse(r, "R60", "deployment.live_sources", "a live source",
+                                "recorded files",
+                                "A live source needs the pack of its jurisdiction, a lease and a "
+                                "deployment.");
+    if (q->recipients_n > 0)
+        return vd_ruling_refuse(r, "R61", "deployment.local_only", "a recipient", "nobody",
+                                "Results of the evaluation pack stay on this machine.");
+    if (q->act == VD_ACT_EXPORT || q->act == VD_ACT_API)
+        return vd_ruling_refuse(r, "R60", "deployment.local_only", acts[q->act],
+                                "enrol, match, display",
+                                "Results of the evaluation pack stay on this machine.");
+    return vd_ruling_allow(r);
+}
+
+static int lease_runs(struct vd_state *st, const struct vd_now *now, struct vd_ruling *r)
+{
+    char value[96] = "no lease", limit[96], period[24], when[32];
+    const int64_t t = vd_state_time(st, now), end = vd_state_lease_end(st);
+    if (end && t < end)
+        return 1;
+    if (end) {
+        vd_time_format(end, when, sizeof when);
+        snprintf(value, sizeof value, "ended at %s", when);
+    }
+    vd_duration_format(st->pack.lease_ns, period, sizeof period);
+    snprintf(limit, sizeof limit, "%s from the last refreshed signature", period);
+    return vd_ruling_refuse(
+        r, "R63", "authority.lease", value, limit,
+        "Add a lease document that the authority signed; if the clock ran ahead, "
+        "set it right and have a new chain anchored.");
+}
+
+/* What one jurisdiction says, whoever is under it. */
+static int one_may(const struct vd_standing *s, const struct vd_question *q,
+                   const struct vd_now *now, struct vd_ruling *r)
+{
+    struct vd_state *st = s->state;
+    if (!st) {
+        if (!may_evaluate(s, q, r))
+            return 0;
+    } else {
+        if (s->pack->local_only)
+            return vd_ruling_refuse(r, "R60", "deployment.local_only", "the evaluation pack",
+                                    "the jurisdiction's own pack",
+                                    "Use the pack that the jurisdiction's chain names.");
+        if (st->broken || !st->whole)
+            return vd_ruling_refuse(r, "R60", "state.chain", "a chain refused, cut or not ended",
+                                    "a whole chain up to the high-water mark",
+                                    "Bring the authority's documents, all of them, in order.");
+        if (strcmp(st->jurisdiction, s->pack->name) != 0 ||
+            memcmp(st->pack.digest, s->pack->digest, 32) != 0)
+            return vd_ruling_refuse(r, "R60", "state.pack", "another pack than the one issued",
+                                    "the pack that the chain names by digest",
+                                    "Use the pack in force, or have this one issued.");
+        if (st->prohibited || (st->pack.state == VD_PACK_PROHIBITED && !st->approved))
+            return vd_ruling_refuse(
+                r, st->pack.state == VD_PACK_PROHIBITED ? "R62" : "R60", "state", st->why,
+                "permitted",
+                "Only an approval that names the rules by digest, signed by the "
+                "quorum of the named authority, lifts it.");
+        if (!lease_runs(st, now, r))
+            return 0;
+    }
+    /* The caller's copy has the digest of ours; what is applied is what the chain's fold holds. */
+    const struct vd_policy *p = st ? &st->pack : s->pack;
+    if (q->live && !p->live_sources)
+        return vd_ruling_refuse(r, "R60", "deployment.live_sources", "a live source",
+                                "recorded files", "This pack allows no live source.");
+    if (strcmp(q->purpose, VD_PURPOSE_MISSING) == 0 && !p->missing_persons)
+        return vd_ruling_refuse(r, "R68", "missing_persons.allowed", q->purpose, "no such purpose",
+                                "This jurisdiction makes no exception for missing persons.");
+    if (!vd_names_have(&p->purposes, q->purpose))
+        return vd_ruling_refuse(r, "R10", "purposes", q->purpose, "a purpose of the pack's list",
+                                "Choose one of the purposes that `vedette policy show` lists.");
+    return 1;
+}
+
+static int party_may(const struct vd_standing *s, int32_t n, const struct vd_question *q,
+                     const char *what, const struct vd_party *party, const struct vd_now *now,
+                     struct vd_ruling *r)
+{
+    const char *under[2] = {party->jurisdiction, party->behalf};
+    char value[96];
+    if (!party->name || !*party->name || !under[0] || !*under[0]) {
+        snprintf(value, sizeof value, "%s without a name or a jurisdiction", what);
+        return vd_ruling_refuse(r, "R61", "parties", value, "everybody named, with jurisdiction",
+                                "Say who it is and under which jurisdiction.");
+    }
+    for (int i = 0; i < 2; i++) {
+        if (!under[i])
+            continue;
+        const struct vd_standing *at = find(s, n, under[i]);
+        if (!at) {
+            snprintf(value, sizeof value, "%s %.40s under %.30s", what, party->name, under[i]);
+            return vd_ruling_refuse(r, i ? "R61" : "R60", "parties", value,
+                                    "a jurisdiction with a pack in force",
+                                    "No valid pack of that jurisdiction is here, and without one "
+                                    "nothing is allowed. Leave this party out, or bring its pack.");
+        }
+        if (!one_may(at, q, now, r)) {
+            /* whose rule it was belongs to what was found */
+            char found[sizeof r->value];
+            snprintf(found, sizeof found, "%s", r->value);
+            snprintf(r->value, sizeof r->value, "%.52s [%s: %.24s]", found, what, under[i]);
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int vd_state_may(const struct vd_standing *s, int32_t n, const struct vd_question *q,
+                 const struct vd_now *now, struct vd_ruling *r)
+{
+    vd_ruling_refuse(r, "R60", "question", "incomplete", "act, purpose, parties, time",
+                     "Ask a whole question.");
+    if (!q || !now || !q->purpose || q->act < 0 || q->act >= VD_ACTS || !now->boot[0])
+        return 0;
+    if (q->recipients_n < 0 || q->recipients_n > VD_QUESTION_RECIPIENTS_MAX ||
+        (q->recipients_n > 0 && !q->recipients))
+        return vd_ruling_refuse(r, "R61", "recipients", "a list that cannot be checked",
+                                "at most 64 recipients", "Name every recipient.");
+    if (!s || n <= 0)
+        return vd_ruling_refuse(r, "R60", "state.pack", "no policy pack", "a valid pack",
+                                "Without a valid pack everything is refused.");
+    if (!party_may(s, n, q, "camera", &q->camera, now, r) ||
+        !party_may(s, n, q, "controller", &q->controller, now, r) ||
+        !party_may(s, n, q, "operator", &q->operator_, now, r))
+        return 0;
+    for (int32_t i = 0; i < q->recipients_n; i++) {
+        if (!party_may(s, n, q, "recipient", &q->recipients[i], now, r))
+            return 0;
+    }
+    return vd_ruling_allow(r);
+}
