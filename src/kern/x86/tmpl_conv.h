@@ -211,40 +211,27 @@ INLINE void flat_tile(const struct vd_conv_f32 *c, size_t p, size_t block, int m
     store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, p * VD_NC, mr, nb);
 }
 
-/* Call TILE with the constant number of pixels that are left. */
-#define SWITCH_MR(n, TILE)                                                                         \
-    switch (n) {                                                                                   \
-    case 1:                                                                                        \
-        TILE(1);                                                                                   \
-        break;                                                                                     \
-    case 2:                                                                                        \
-        TILE(2);                                                                                   \
-        break;                                                                                     \
-    case 3:                                                                                        \
-        TILE(3);                                                                                   \
-        break;                                                                                     \
-    case 4:                                                                                        \
-        TILE(4);                                                                                   \
-        break;                                                                                     \
-    case 5:                                                                                        \
-        TILE(5);                                                                                   \
-        break;                                                                                     \
-    default:                                                                                       \
-        TILE(6);                                                                                   \
-        break;                                                                                     \
-    }
+/* Pixels from `from` to `to` in tiles of a constant size: MR, half of that, or one when there are
+ * fewer. The last tile is moved back over pixels that are done: they get the same values again,
+ * which costs less than a tile of the rest, whose few sums wait for each other. */
+#define IN_TILES(from, to, TILE)                                                                   \
+    do {                                                                                           \
+        if ((to) - (from) >= MR)                                                                   \
+            for (int32_t i_ = (from); i_ < (to); i_ += MR)                                         \
+                TILE(i_ + MR <= (to) ? i_ : (to)-MR, MR);                                          \
+        else if ((to) - (from) >= MR / 2)                                                          \
+            for (int32_t i_ = (from); i_ < (to); i_ += MR / 2)                                     \
+                TILE(i_ + MR / 2 <= (to) ? i_ : (to)-MR / 2, MR / 2);                              \
+        else                                                                                       \
+            for (int32_t i_ = (from); i_ < (to); i_++)                                             \
+                TILE(i_, 1);                                                                       \
+    } while (0)
 
-INLINE void flat_panel(const struct vd_conv_f32 *c, size_t p, size_t end, size_t block, int nb)
+INLINE void flat_panel(const struct vd_conv_f32 *c, int32_t p, int32_t end, size_t block, int nb)
 {
-    for (; p + MR <= end; p += MR)
-        flat_tile(c, p, block, MR, nb);
-    while (p < end) {
-        size_t left = end - p > 6 ? 6 : end - p;
-#define TILE(n) flat_tile(c, p, block, n, nb)
-        SWITCH_MR(left, TILE)
+#define TILE(at, n) flat_tile(c, (size_t)(at), block, n, nb)
+    IN_TILES(p, end, TILE);
 #undef TILE
-        p += left;
-    }
 }
 
 /* Pixels in groups that stay in the second-level cache while every weight panel passes over them.
@@ -252,11 +239,12 @@ INLINE void flat_panel(const struct vd_conv_f32 *c, size_t p, size_t end, size_t
 static void conv_flat(const struct vd_conv_f32 *c)
 {
     enum { GROUP_FLOATS = 48 * 1024 };
-    size_t first = (size_t)c->row0 * (size_t)c->out_w, last = (size_t)c->row1 * (size_t)c->out_w;
-    size_t group = GROUP_FLOATS / ((size_t)c->ci_b * VD_NC) / MR * MR;
+    int32_t first = c->row0 * c->out_w, last = c->row1 * c->out_w;
+    int32_t group = GROUP_FLOATS / (c->ci_b * VD_NC) / MR * MR;
     group = group < 8 * MR ? 8 * MR : group;
-    for (size_t p = first; p < last; p += group) {
-        size_t end = last - p > group ? p + group : last, block = 0;
+    for (int32_t p = first; p < last; p += group) {
+        int32_t end = last - p > group ? p + group : last;
+        size_t block = 0;
         for (; block + NB <= (size_t)c->co_b; block += NB)
             flat_panel(c, p, end, block, NB);
         for (; block < (size_t)c->co_b; block++)
@@ -266,16 +254,9 @@ static void conv_flat(const struct vd_conv_f32 *c)
 
 INLINE void conv_row(const struct vd_conv_f32 *c, int32_t y, size_t block, int nb)
 {
-    int32_t x = 0;
-    for (; x + MR <= c->out_w; x += MR)
-        conv_tile(c, y, x, block, MR, nb);
-    while (x < c->out_w) {
-        int32_t left = c->out_w - x > 6 ? 6 : c->out_w - x;
-#define TILE(n) conv_tile(c, y, x, block, n, nb)
-        SWITCH_MR(left, TILE)
+#define TILE(at, n) conv_tile(c, y, at, block, n, nb)
+    IN_TILES(0, c->out_w, TILE);
 #undef TILE
-        x += left;
-    }
 }
 
 static void KFN(conv_f32)(const struct vd_conv_f32 *c)
@@ -379,16 +360,9 @@ INLINE void first_one(const struct vd_conv_first_f32 *c, int32_t y, int32_t x, s
 
 INLINE void first_row(const struct vd_conv_first_f32 *c, int32_t y, size_t block, int nb)
 {
-    int32_t x = 0;
-    for (; x + MR <= c->out_w; x += MR)
-        first_one(c, y, x, block, MR, nb);
-    while (x < c->out_w) {
-        int32_t left = c->out_w - x > 6 ? 6 : c->out_w - x;
-#define TILE(n) first_one(c, y, x, block, n, nb)
-        SWITCH_MR(left, TILE)
+#define TILE(at, n) first_one(c, y, at, block, n, nb)
+    IN_TILES(0, c->out_w, TILE);
 #undef TILE
-        x += left;
-    }
 }
 
 static void KFN(conv_first_f32)(const struct vd_conv_first_f32 *c)
@@ -466,6 +440,14 @@ INLINE void gemm_tile(const float *a, size_t lda, const float *wgt, float *dst, 
     }
 }
 
+INLINE void gemm_rows(const float *a, size_t lda, const float *wgt, float *dst, size_t ldd,
+                      size_t k, const struct vd_epilogue *ep, size_t block, size_t r, int mr)
+{
+    struct vd_epilogue e = *ep;
+    e.add = ep->add ? ep->add + r * ldd : NULL;
+    gemm_tile(a + r * lda, lda, wgt, dst + r * ldd, ldd, k, &e, block, mr);
+}
+
 static void KFN(gemm_f32)(const float *a, size_t lda, const float *wgt, float *dst, size_t ldd,
                           int32_t m, int32_t n_b, int32_t k, const struct vd_epilogue *ep)
 {
@@ -474,16 +456,9 @@ static void KFN(gemm_f32)(const float *a, size_t lda, const float *wgt, float *d
             gemm_row(a, wgt + b * (size_t)k * VD_NC, dst, (size_t)k, ep, b);
             continue;
         }
-        for (int32_t r = 0; r < m;) {
-            int32_t left = m - r > 6 ? 6 : m - r;
-            const float *from = a + (size_t)r * lda;
-            struct vd_epilogue e = *ep;
-            e.add = ep->add ? ep->add + (size_t)r * ldd : NULL;
-#define TILE(n) gemm_tile(from, lda, wgt, dst + (size_t)r * ldd, ldd, (size_t)k, &e, b, n)
-            SWITCH_MR(left, TILE)
+#define TILE(r, n) gemm_rows(a, lda, wgt, dst, ldd, (size_t)k, ep, b, (size_t)(r), n)
+        IN_TILES(0, m, TILE);
 #undef TILE
-            r += left;
-        }
     }
 }
 
