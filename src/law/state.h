@@ -109,6 +109,7 @@ struct vd_question {
     const char *purpose;
     int live; /**< 0: a recorded file */
     struct vd_party camera, controller, operator_;
+    const struct vd_point *at; /**< where the camera is; NULL: not known, enough only for files */
     const struct vd_party *recipients;
     int32_t recipients_n;
 };

@@ -110,36 +110,98 @@ static int one_may(const struct vd_standing *s, const struct vd_question *q,
     return 1;
 }
 
+/* Everything that one jurisdiction must say yes to for one party. */
+static int under_may(const struct vd_standing *s, int32_t n, const struct vd_question *q,
+                     const char *what, const char *party, const char *jurisdiction, int must_cover,
+                     const struct vd_now *now, struct vd_ruling *r)
+{
+    char value[96];
+    const struct vd_standing *at = find(s, n, jurisdiction);
+    snprintf(value, sizeof value, "%s %.40s under %.30s", what, party, jurisdiction);
+    if (!at)
+        return vd_ruling_refuse(r, "R61", "parties", value, "a jurisdiction with a pack in force",
+                                "No valid pack of that jurisdiction is here, and without one "
+                                "nothing is allowed. Leave this party out, or bring its pack.");
+    if (!one_may(at, q, now, r)) {
+        /* whose rule it was belongs to what was found */
+        char found[sizeof r->value];
+        snprintf(found, sizeof found, "%s", r->value);
+        snprintf(r->value, sizeof r->value, "%.52s [%s: %.24s]", found, what, jurisdiction);
+        return 0;
+    }
+    const struct vd_policy *p = at->state ? &at->state->pack : at->pack;
+    if (must_cover && !p->local_only && !vd_names_have(&p->agencies, party))
+        return vd_ruling_refuse(r, "R61", "covers.agencies", value, "an agency that the pack names",
+                                "Only agencies that the pack names act or receive under it.");
+    return 1;
+}
+
 static int party_may(const struct vd_standing *s, int32_t n, const struct vd_question *q,
                      const char *what, const struct vd_party *party, const struct vd_now *now,
                      struct vd_ruling *r)
 {
-    const char *under[2] = {party->jurisdiction, party->behalf};
     char value[96];
-    if (!party->name || !*party->name || !under[0] || !*under[0]) {
+    if (!party->name || !*party->name || !party->jurisdiction || !*party->jurisdiction) {
         snprintf(value, sizeof value, "%s without a name or a jurisdiction", what);
         return vd_ruling_refuse(r, "R61", "parties", value, "everybody named, with jurisdiction",
                                 "Say who it is and under which jurisdiction.");
     }
-    for (int i = 0; i < 2; i++) {
-        if (!under[i])
-            continue;
-        const struct vd_standing *at = find(s, n, under[i]);
-        if (!at) {
-            snprintf(value, sizeof value, "%s %.40s under %.30s", what, party->name, under[i]);
-            return vd_ruling_refuse(r, i ? "R61" : "R60", "parties", value,
-                                    "a jurisdiction with a pack in force",
-                                    "No valid pack of that jurisdiction is here, and without one "
-                                    "nothing is allowed. Leave this party out, or bring its pack.");
-        }
-        if (!one_may(at, q, now, r)) {
-            /* whose rule it was belongs to what was found */
-            char found[sizeof r->value];
-            snprintf(found, sizeof found, "%s", r->value);
-            snprintf(r->value, sizeof r->value, "%.52s [%s: %.24s]", found, what, under[i]);
+    return under_may(s, n, q, what, party->name, party->jurisdiction, 1, now, r) &&
+           (!party->behalf || under_may(s, n, q, what, party->name, party->behalf, 0, now, r));
+}
+
+/* Whom a built-in ban covers is under it, whatever the question says about jurisdictions. */
+static int ban_may(const struct vd_policy *ban, const struct vd_standing *s, int32_t n,
+                   const struct vd_question *q, const struct vd_now *now, struct vd_ruling *r)
+{
+    if (q->at && vd_area_has(&ban->area, q->at) &&
+        !under_may(s, n, q, "camera", q->camera.name, ban->name, 0, now, r))
+        return 0;
+    for (int32_t i = -3; i < q->recipients_n; i++) {
+        const struct vd_party *p = i == -3   ? &q->camera
+                                   : i == -2 ? &q->controller
+                                   : i == -1 ? &q->operator_
+                                             : &q->recipients[i];
+        if (vd_names_have(&ban->agencies, p->name) &&
+            !under_may(s, n, q, "agency", p->name, ban->name, 1, now, r))
             return 0;
-        }
     }
+    return 1;
+}
+
+static int bans_may(const struct vd_standing *s, int32_t n, const struct vd_question *q,
+                    const struct vd_now *now, struct vd_ruling *r)
+{
+    const void *text;
+    size_t bytes;
+    for (int i = 0; (text = vd_policy_ban(i, &bytes)) != NULL; i++) {
+        struct vd_policy ban;
+        if (vd_policy_parse(&ban, text, bytes, NULL))
+            return vd_ruling_refuse(r, "R60", "state.pack", "a built-in ban that cannot be read",
+                                    "a program that is whole", "Install the program anew.");
+        if (!ban_may(&ban, s, n, q, now, r))
+            return 0;
+    }
+    return 1;
+}
+
+/* Live cameras stand somewhere, and inside what the pack calls its area. */
+static int place_may(const struct vd_standing *s, int32_t n, const struct vd_question *q,
+                     struct vd_ruling *r)
+{
+    const struct vd_standing *at = find(s, n, q->camera.jurisdiction);
+    const struct vd_policy *p = at && at->state ? &at->state->pack : NULL;
+    if (q->at && !vd_point_valid(q->at))
+        return vd_ruling_refuse(r, "R61", "camera.at", "a place that is none", "degrees",
+                                "Say where the camera is.");
+    if (!q->live)
+        return 1;
+    if (!q->at)
+        return vd_ruling_refuse(r, "R61", "camera.at", "a live camera at no known place", "a place",
+                                "Say where the camera is.");
+    if (p && p->area.n && !vd_area_has(&p->area, q->at))
+        return vd_ruling_refuse(r, "R61", "covers.area", "a camera outside the pack's area",
+                                "inside it", "Use the pack of the place where the camera is.");
     return 1;
 }
 
@@ -165,5 +227,7 @@ int vd_state_may(const struct vd_standing *s, int32_t n, const struct vd_questio
         if (!party_may(s, n, q, "recipient", &q->recipients[i], now, r))
             return 0;
     }
+    if (!place_may(s, n, q, r) || !bans_may(s, n, q, now, r))
+        return 0;
     return vd_ruling_allow(r);
 }

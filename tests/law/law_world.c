@@ -57,7 +57,7 @@ void keep_mark(void)
 
 void lawful(void)
 {
-    static const struct vd_party police = {"police", TOWN, NULL};
+    static const struct vd_party police = {"springfield-ma-police", TOWN, NULL};
     memset(&w, 0, sizeof w);
     fake_pack(&w.pack, TOWN, NULL, NULL);
     vd_hex(w.pack.digest, 32, pack_hex);
@@ -70,11 +70,13 @@ void lawful(void)
     w.first = (struct vd_now){T0 + H(21), H(5), "boot-a"};
     w.now = w.first;
     keep_mark();
-    w.to[0] = (struct vd_party){"desk", TOWN, NULL};
+    w.to[0] = police;
+    w.at = (struct vd_point){42.1015, -72.5898}; /* city hall */
     w.q = (struct vd_question){.act = VD_ACT_MATCH,
                                .purpose = "wanted-person",
                                .live = 1,
-                               .camera = {"square-1", TOWN, NULL},
+                               .camera = {"city-of-springfield-ma", TOWN, NULL},
+                               .at = &w.at,
                                .controller = police,
                                .operator_ = police,
                                .recipients = w.to,

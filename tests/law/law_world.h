@@ -29,6 +29,7 @@ struct world {
     struct vd_now first, now; /* when the chain is read, when the question is asked */
     struct vd_question q;
     struct vd_party to[4];
+    struct vd_point at;
     struct vd_standing standing[4];
     int standing_n;
     struct vd_state state;

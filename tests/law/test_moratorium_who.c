@@ -2,6 +2,7 @@
  * (R61), purposes (R10, R68) and the evaluation pack (R67). */
 #include "law/law_world.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,8 @@ static void parties(void **state)
                                         "private"};
     for (size_t i = 0; i < sizeof where / sizeof *where; i++) {
         const char *shown = where[i] ? where[i] : "(none)";
-        const struct vd_party alien = {"x", where[i], NULL}, agent = {"x", TOWN, where[i]};
+        const struct vd_party alien = {"x", where[i], NULL},
+                              agent = {"springfield-ma-fire", TOWN, where[i]};
         lawful();
         w.q.camera = alien;
         refused("a camera under '%s'", shown);
@@ -87,13 +89,48 @@ static void parties(void **state)
     fake_doc(&l, VD_DOC_LEASE, "uk-london", 1, d.d.digest, T0 + H(20), text("pack: %s\n", hex), 1);
     assert_int_equal(vd_state_add(&london, &l.d, NULL, &w.first, NULL), VD_OK);
     assert_int_equal(vd_state_end(&london, &w.first, NULL), VD_OK);
-    const struct vd_party met = {"met", "uk-london", NULL}, town = {"police", TOWN, NULL};
-    const struct vd_party rented = {"acme", "uk-london", TOWN};
+    const struct vd_party met = {"metropolitan-police", "uk-london", NULL},
+                          town = {"springfield-ma-police", TOWN, NULL};
+    const struct vd_party rented = {"metropolitan-police", "uk-london", TOWN};
     w.q.camera = w.q.controller = w.q.operator_ = w.to[0] = met;
     w.q.purpose = "missing-person";
     w.standing[1] = (struct vd_standing){&london, &pack};
     w.standing_n = 2;
+    w.at = (struct vd_point){51.5, -0.1};
     must_open("London alone, where missing persons are a purpose");
+    w.q.at = NULL;
+    refused("a live camera at no known place");
+    w.q.at = &w.at;
+    w.at = (struct vd_point){42.1015, -72.5898};
+    refused("London's camera in front of Springfield's city hall");
+    w.at.lat = (double)NAN;
+    refused("a camera at not-a-number");
+    w.at = (struct vd_point){91, 0};
+    refused("a camera beyond the pole");
+    w.at = (struct vd_point){51.5, -0.1};
+    static const char *const banned[] = {"city-of-springfield-ma", "springfield-ma-police",
+                                         "springfield-ma-fire", "springfield-ma-public-schools"};
+    snprintf(london.pack.agencies.name[london.pack.agencies.n++], VD_NAME_MAX, "%s", banned[1]);
+    for (int i = 0; i < 4; i++) {
+        struct vd_party *slot[] = {&w.q.camera, &w.q.controller, &w.q.operator_, &w.to[0]};
+        for (int k = 0; k < 4; k++) {
+            w.q.camera = w.q.controller = w.q.operator_ = w.to[0] = met;
+            slot[k]->name = banned[i];
+            refused("%s says it is under London, as party %d", banned[i], k);
+        }
+    }
+    london.pack.agencies.n--;
+    w.q.camera = w.q.controller = w.q.operator_ = w.to[0] = met;
+    static const char *const strangers[] = {"acme", "", "*", "Metropolitan-Police", "met"};
+    for (int i = 0; i < 5; i++) {
+        w.to[0].name = strangers[i];
+        refused("a recipient that London's pack does not name: '%s'", strangers[i]);
+        w.to[0] = met;
+        w.q.operator_.name = strangers[i];
+        refused("an operator that London's pack does not name: '%s'", strangers[i]);
+        w.q.operator_ = met;
+    }
+    must_open("London again");
     for (int closed = 0; closed < 2; closed++) {
         struct vd_party *slot[] = {&w.q.camera, &w.q.controller, &w.q.operator_, &w.to[0]};
         static const char *const slots[] = {"camera", "controller", "operator", "recipient"};
@@ -149,7 +186,8 @@ static void demo_mode(void **state)
     size_t n;
     const char *yaml = vd_policy_evaluation(&n);
     assert_int_equal(vd_policy_parse(&demo, yaml, n, NULL), VD_OK);
-    const struct vd_party here = {"laptop", "evaluation", NULL}, town = {"police", TOWN, NULL};
+    const struct vd_party here = {"laptop", "evaluation", NULL},
+                          town = {"springfield-ma-police", TOWN, NULL};
     lawful();
     w.standing[0] = (struct vd_standing){NULL, &demo};
     w.q = (struct vd_question){.act = VD_ACT_MATCH,
@@ -193,6 +231,18 @@ static void demo_mode(void **state)
         w.q.purpose = p[i];
         refused("the evaluation pack for the purpose %s", p[i]);
     }
+    static const char *const agencies[] = {"city-of-springfield-ma", "springfield-ma-police"};
+    for (size_t i = 0; i < 2; i++) {
+        w.q = good;
+        w.q.camera.name = agencies[i];
+        refused("%s tries the evaluation pack on files of its cameras", agencies[i]);
+        w.q = good;
+        w.q.operator_.name = agencies[i];
+        refused("%s tries the evaluation pack", agencies[i]);
+    }
+    w.q = good;
+    w.q.at = &w.at; /* city hall, from lawful() */
+    refused("the evaluation pack at Springfield's city hall");
     w.q = good;
     edited = demo;
     edited.digest[0] ^= 1;
@@ -230,7 +280,7 @@ static void demo_mode(void **state)
 static void count(void **state)
 {
     (void)state;
-    count_cases(140);
+    count_cases(175);
 }
 
 static int setup(void **state)
