@@ -29,7 +29,9 @@ static void flatten(uint8_t *p, int stride, struct rect r)
 void vd_draw_pixelate(AVFrame *f, const struct vd_box *box)
 {
     float w = box->x1 - box->x0, h = box->y1 - box->y0;
-    struct rect r = inside(f, box->x0 - w / 3, box->y0 - h / 3, box->x1 + w / 3, box->y1 + h / 3);
+    struct rect r = {0, 0, f->width, f->height}; /* a box that is no box: nobody shall be seen */
+    if (isfinite(w) && isfinite(h))
+        r = inside(f, box->x0 - w / 3, box->y0 - h / 3, box->x1 + w / 3, box->y1 + h / 3);
     int side = r.x1 - r.x0 > r.y1 - r.y0 ? r.x1 - r.x0 : r.y1 - r.y0, block = (side + 5) / 6;
     block = block < 8 ? 8 : block + (block & 1);
     for (int y = r.y0 & ~1; y < r.y1; y += block)

@@ -9,48 +9,51 @@
 #include "base/log.h"
 #include "media/media.h"
 
+/* What may be shown of the n characters behind "scheme://": *from..*to. Everything before the last
+ * '@' may be a password, which may itself hold '/', '?', '#' and spaces; an '@' may as well stand
+ * in a query, and then what follows it is the rest of that query. Hence a cut at '&', '=' and ';'
+ * too.
+ * @return whether something behind *to was left out. */
+static int shown(const char *host, size_t n, size_t *from, size_t *to)
+{
+    *from = 0;
+    for (size_t i = 0; i < n; i++)
+        if (host[i] == '@')
+            *from = i + 1;
+    const char *stop = *from ? "?#&=;" : "?#";
+    for (*to = *from; *to < n && !strchr(stop, host[*to]); ++*to)
+        ;
+    return *to < n;
+}
+
 void vd_url_redact(const char *url, char *out, size_t cap)
 {
     const char *p = strstr(url, "://");
+    size_t from, to;
     if (!cap)
         return;
     if (!p) {
         snprintf(out, cap, "%s", url);
         return;
     }
-    const char *host = p + 3, *end = host + strcspn(host, "/?#"), *at = NULL;
-    for (const char *q = host; q < end; q++)
-        if (*q == '@')
-            at = q;
-    /* a password may itself hold '/' or '?': take the last '@' of what still looks like one word */
-    const char *space = host + strcspn(host, " \t\r\n'\"");
-    for (const char *q = end; q < space; q++)
-        if (*q == '@')
-            at = q;
-    if (at)
-        host = at + 1;
-    const char *query = host + strcspn(host, "?#");
-    snprintf(out, cap, "%.*s://%.*s%s", (int)(p - url), url, (int)(query - host), host,
-             *query ? "?..." : "");
+    int cut = shown(p + 3, strlen(p + 3), &from, &to);
+    snprintf(out, cap, "%.*s%.*s%s", (int)(p + 3 - url), url, (int)(to - from), p + 3 + from,
+             cut ? "?..." : "");
 }
 
-/* libav prints URLs in its own words: every "scheme://...@" loses what stands before the '@'. */
+/* libav prints URLs in its own words: each, as far as the next space or quote, is cut as above. */
 static void scrub(char *line)
 {
     for (char *p = line; (p = strstr(p, "://"));) {
         p += 3;
-        size_t n = strcspn(p, " \t\r\n'\"");
-        char *at = NULL;
-        for (size_t i = 0; i < n; i++)
-            if (p[i] == '@')
-                at = p + i;
-        if (at) {
-            memmove(p, at + 1, strlen(at + 1) + 1);
-            n -= (size_t)(at + 1 - p);
-        }
-        size_t q = strcspn(p, "? \t\r\n'\"");
-        if (q < n && p[q] == '?')
-            memmove(p + q + 1, p + n, strlen(p + n) + 1);
+        size_t n = strcspn(p, " \t\r\n'\""), from, to;
+        int cut = shown(p, n, &from, &to);
+        size_t keep = to - from, rest = strlen(p + n) + 1;
+        memmove(p, p + from, keep);
+        if (cut)
+            p[keep++] = '?';
+        memmove(p + keep, p + n, rest);
+        p += keep;
     }
 }
 

@@ -204,7 +204,7 @@ static vd_status open_failed(struct vd_source *s, int rc, struct vd_err *err)
         return vd_fail(err, VD_E_IO, "%s: no answer in time", s->info.label);
     if (rc == AVERROR(ENOENT))
         return vd_fail(err, VD_E_NOTFOUND, "%s: no such file or stream", s->info.label);
-    if (rc == AVERROR_INVALIDDATA)
+    if (rc == AVERROR_INVALIDDATA || rc == AVERROR(EINVAL)) /* EINVAL: not on the lists above */
         return vd_fail(
             err, VD_E_FORMAT,
             "%s: not a video that can be read (damaged, or of a kind that is not allowed)",
@@ -385,13 +385,13 @@ void vd_source_close(struct vd_source **ps)
 static int64_t time_of(struct vd_source *s, const AVFrame *a)
 {
     AVRational tb = s->fmt->streams[s->stream]->time_base;
-    int64_t pts = a->best_effort_timestamp, ms;
+    int64_t pts = a->best_effort_timestamp, ms, since;
     if (pts != AV_NOPTS_VALUE && s->first_pts == AV_NOPTS_VALUE)
         s->first_pts = pts;
-    if (pts == AV_NOPTS_VALUE)
+    if (pts == AV_NOPTS_VALUE || __builtin_sub_overflow(pts, s->first_pts, &since))
         ms = s->last_ms < 0 ? 0 : s->last_ms + s->step_ms;
     else
-        ms = av_rescale_q(pts - s->first_pts, tb, (AVRational){1, 1000});
+        ms = av_rescale_q(since, tb, (AVRational){1, 1000});
     if (ms <= s->last_ms || ms > s->last_ms + 24 * 3600 * INT64_C(1000))
         ms = s->last_ms < 0 ? 0 : s->last_ms + s->step_ms;
     return s->last_ms = ms;

@@ -1,4 +1,5 @@
 /* Annotated video and crops of alerts. The writer draws on a copy of its own. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ struct vd_video_writer {
     AVFrame *frame;
     AVPacket *pkt;
     struct SwsContext *sws;
-    int64_t last_pts;
+    int64_t last_pts, step_ms;
     char *path;
     int header;
 };
@@ -71,6 +72,8 @@ vd_status vd_video_writer_open(struct vd_video_writer **out, const char *path, i
     v->enc->pix_fmt = AV_PIX_FMT_YUV420P;
     v->enc->time_base = (AVRational){1, 1000};
     v->enc->framerate = av_d2q(fps > 0 && fps < 1000 ? fps : 25, 100000);
+    v->step_ms = llrint(1000 / av_q2d(v->enc->framerate));
+    v->step_ms = v->step_ms < 1 ? 1 : v->step_ms;
     v->enc->thread_count = 1;
     v->enc->bit_rate = codec->id == AV_CODEC_ID_MPEG4 ? 4000000 : 0;
     av_opt_set(v->enc->priv_data, "preset", "ultrafast", 0);
@@ -119,18 +122,48 @@ static int pixel_format(const struct vd_image *m)
     return AV_PIX_FMT_NONE;
 }
 
-/* The picture into an I420 frame of out's size. */
+/* Is *sws made for this conversion? sws_getCachedContext() does not look at ranges. */
+static int same_job(struct SwsContext *sws, const int64_t want[6])
+{
+    static const char *const key[6] = {"srcw", "srch", "src_format", "src_range", "dstw", "dsth"};
+    int same = sws != NULL;
+    for (int i = 0; same && i < 6; i++) {
+        int64_t v = -1;
+        same = av_opt_get_int(sws, key[i], 0, &v) >= 0 && v == want[i];
+    }
+    return same;
+}
+
+/* The picture into a limited-range I420 frame of out's size. */
 static vd_status copy_into(AVFrame *out, const struct vd_image *m, struct SwsContext **sws)
 {
     int stride[4] = {(int)m->stride_bytes[0], (int)m->stride_bytes[1], (int)m->stride_bytes[2], 0};
     const uint8_t *data[4] = {m->plane[0], m->plane[1], m->plane[2], NULL};
+    int yuv = m->format == VD_PIX_I420 || m->format == VD_PIX_NV12;
+    int full = !yuv || m->yuv == VD_YUV_BT601_FULL || m->yuv == VD_YUV_BT709_FULL;
+    const int64_t job[6] = {m->width_px, m->height_px, pixel_format(m),
+                            full,        out->width,   out->height};
     if (av_frame_make_writable(out) < 0)
         return VD_E_NOMEM;
-    *sws = sws_getCachedContext(*sws, m->width_px, m->height_px,
-                                (enum AVPixelFormat)pixel_format(m), out->width, out->height,
-                                AV_PIX_FMT_YUV420P, SWS_BILINEAR, NULL, NULL, NULL);
-    if (!*sws)
-        return VD_E_NOMEM;
+    if (!same_job(*sws, job)) {
+        sws_freeContext(*sws);
+        if (!(*sws = sws_alloc_context()))
+            return VD_E_NOMEM;
+        av_opt_set_int(*sws, "srcw", job[0], 0);
+        av_opt_set_int(*sws, "srch", job[1], 0);
+        av_opt_set_int(*sws, "src_format", job[2], 0);
+        av_opt_set_int(*sws, "src_range", job[3], 0);
+        av_opt_set_int(*sws, "dstw", job[4], 0);
+        av_opt_set_int(*sws, "dsth", job[5], 0);
+        av_opt_set_int(*sws, "dst_format", AV_PIX_FMT_YUV420P, 0);
+        av_opt_set_int(*sws, "dst_range", 0, 0);
+        av_opt_set_int(*sws, "sws_flags", SWS_BILINEAR, 0);
+        if (sws_init_context(*sws, NULL, NULL) < 0) {
+            sws_freeContext(*sws);
+            *sws = NULL;
+            return VD_E_NOMEM;
+        }
+    }
     sws_scale(*sws, data, stride, 0, m->height_px, out->data, out->linesize);
     return VD_OK;
 }
@@ -141,6 +174,11 @@ static int drain(struct vd_video_writer *w)
     while ((rc = avcodec_receive_packet(w->enc, w->pkt)) >= 0) {
         av_packet_rescale_ts(w->pkt, w->enc->time_base, w->stream->time_base);
         w->pkt->stream_index = w->stream->index;
+        /* MP4 takes a sample's length from the next one; the last would last 0 ms, end with the
+         * edit list at the moment it begins, and be skipped by readers. */
+        if (w->pkt->duration <= 0)
+            w->pkt->duration =
+                av_rescale_q(w->step_ms, (AVRational){1, 1000}, w->stream->time_base);
         rc = av_interleaved_write_frame(w->fmt, w->pkt);
         if (rc < 0)
             return rc;
@@ -210,8 +248,11 @@ vd_status vd_still_save(const char *path, const struct vd_image *img, const stru
     if (!pkt || !whole || !crop || !enc || st == VD_E_INVAL)
         goto done;
     float bw = (box->x1 - box->x0) * margin, bh = (box->y1 - box->y0) * margin;
-    int x0 = (int)(box->x0 - bw), y0 = (int)(box->y0 - bh), x1 = (int)(box->x1 + bw),
-        y1 = (int)(box->y1 + bh);
+    const float far = 2 * VD_IMAGE_MAX_SIDE_PX; /* a NaN becomes a box of nothing */
+    int x0 = (int)fmaxf(-far, fminf(box->x0 - bw, far));
+    int y0 = (int)fmaxf(-far, fminf(box->y0 - bh, far));
+    int x1 = (int)fmaxf(-far, fminf(box->x1 + bw, far));
+    int y1 = (int)fmaxf(-far, fminf(box->y1 + bh, far));
     x0 = (x0 < 0 ? 0 : x0) & ~1;
     y0 = (y0 < 0 ? 0 : y0) & ~1;
     x1 = x1 > img->width_px ? img->width_px : x1;
