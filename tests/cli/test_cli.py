@@ -2,6 +2,7 @@
 
 VEDETTE_UPDATE_GOLDEN=1 rewrites the approved texts; read the difference before committing it.
 """
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -41,6 +42,28 @@ def usage(what, code, words, *args):
     case(f"{what}: exit {code}", rc == code, f"exit {rc}\n{err}")
     case(f"{what}: says so", all(w in err for w in words), f"{words} not all in\n{err}")
     case(f"{what}: nothing on stdout", out == "", out)
+
+
+def policies():
+    packs = ("--policies", "policies")
+    rc, out, err = run("policy", "list", *packs)
+    case("policy list: all eight", rc == 0 and len(out.splitlines()) == 8 and not err, out + err)
+    case("policy list: nobody has keys", out.count("closed to everybody") == 7, out)
+    for path in sorted((ROOT / "policies").glob("*.yaml")):
+        rc, out, err = run("policy", "check", f"policies/{path.name}")
+        case(f"policy check {path.name}: good, with its digest",
+             rc == 0 and hashlib.sha256(path.read_bytes()).hexdigest() in out, out + err)
+    rc, out, _ = run("policy", "show", "evaluation", "--policies", "/nowhere")
+    case("policy show evaluation: built in, whatever folder is named",
+         rc == 0 and out == (ROOT / "policies/evaluation.yaml").read_text(), out)
+    rc, out, _ = run("policy", "retention", "us-ma-springfield", "--language", "fr", *packs)
+    case("policy retention: in French, from the pack's numbers",
+         rc == 0 and "effacées après 24 heures" in out and "186 jours" in out, out)
+    usage("a language that is not there", 2, ["en and fr"], "policy", "retention", "evaluation", "-l", "de")
+    usage("a pack that is not there", 1, ["policy list"], "policy", "show", "atlantis", *packs)
+    usage("a file that is no pack", 3, ["README.md:"], "policy", "check", "./README.md")
+    usage("a state of no documents", 1, ["signed document"], "policy", "state", "policies/eu.yaml")
+    usage("an anchor that is none", 2, ["64 hex"], "policy", "state", "policies/eu.yaml", "--anchor", "1")
 
 
 def main():
@@ -84,6 +107,7 @@ def main():
         usage(f"detect-side {bad!r}", 2, ["--detect-side"], "watch", "x", "-w", "y", "--detect-side", bad)
     usage("too many sources", 2, ["at most 16"], "watch", *["x"] * 17, "-w", "y")
     usage("too many arguments", 2, ["too many"], "enrol", "check", "a", "b")
+    policies()
     rc, _, err = run("watch", "a\x1b[2Jb", "-w", "y", "--no\x1b[31m")
     case("control characters are not passed to the terminal", rc == 2 and "\x1b" not in err, repr(err))
     with open("/dev/full", "w") as full:
