@@ -24,6 +24,7 @@ static const char *const types[VD_DOC_TYPES] = {
     [VD_DOC_CANCELLATION] = "cancellation",
     [VD_DOC_RESUME] = "resume",
     [VD_DOC_ATTESTATION] = "attestation",
+    [VD_DOC_EVALUATION] = "evaluation",
 };
 
 const char *vd_doc_type_name(enum vd_doc_type type)

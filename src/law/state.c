@@ -344,6 +344,7 @@ static vd_status apply(struct vd_state *s, const struct vd_document *d,
     case VD_DOC_CANCELLATION:
     case VD_DOC_RESUME:
     case VD_DOC_ATTESTATION:
+    case VD_DOC_EVALUATION:
     case VD_DOC_TYPES:
         break;
     }

@@ -62,15 +62,20 @@ void fake_pack(struct vd_policy *p, const char *name, const char *from, const ch
         at += (size_t)snprintf(buf + at, n + 4096 - at, "  - {id: %s, role: %s, ed25519: %s}\n",
                                fake_key[i].id, vd_role_name(fake_key[i].role), hex);
     }
-    if (from) {
-        char *hit = strstr(buf, from);
+    while (from) { /* parts between '|' */
+        char part[512], put[512], *hit;
+        snprintf(part, sizeof part, "%.*s", (int)strcspn(from, "|"), from);
+        snprintf(put, sizeof put, "%.*s", (int)strcspn(to, "|"), to);
+        hit = strstr(buf, part);
         assert_non_null(hit);
         char *more = malloc(n + 8192);
         assert_non_null(more);
-        at = (size_t)snprintf(more, n + 8192, "%.*s%s%s", (int)(hit - buf), buf, to,
-                              hit + strlen(from));
+        at = (size_t)snprintf(more, n + 8192, "%.*s%s%s", (int)(hit - buf), buf, put,
+                              hit + strlen(part));
         free(buf);
         buf = more;
+        from = strchr(from, '|') ? strchr(from, '|') + 1 : NULL;
+        to = from ? strchr(to, '|') + 1 : NULL;
     }
     if (vd_policy_parse(p, buf, at, &err))
         fail_msg("%s: %s", name, err.msg);

@@ -20,7 +20,7 @@ void fake_keys_init(void);
 /** The text of a shipped pack; free(). */
 char *fake_pack_text(const char *name, size_t *n);
 /** policies/NAME.yaml with the keys put in (all but the stranger's) and `from` replaced by `to`
- * (NULL: nothing). Fails the test when it does not parse. */
+ * (NULL: nothing; several parts: between '|'). Fails the test when it does not parse. */
 void fake_pack(struct vd_policy *p, const char *name, const char *from, const char *to);
 
 /** A document signed by the keys of a bit mask. */

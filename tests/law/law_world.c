@@ -57,9 +57,14 @@ void keep_mark(void)
 
 void lawful(void)
 {
+    lawful_with(NULL, NULL);
+}
+
+void lawful_with(const char *from, const char *to)
+{
     static const struct vd_party police = {"springfield-ma-police", TOWN, NULL};
     memset(&w, 0, sizeof w);
-    fake_pack(&w.pack, TOWN, NULL, NULL);
+    fake_pack(&w.pack, TOWN, from, to);
     vd_hex(w.pack.digest, 32, pack_hex);
     memset(rules, 'a', 64);
     push(VD_DOC_PACK, text("pack: %s\n", pack_hex), T0, CLERKS);

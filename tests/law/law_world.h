@@ -53,6 +53,8 @@ void keep_mark(void);
 /** Pack, lease, approval by three clerks, lease renewed an hour ago; a deployment of the town's own
  *  police, for a wanted person. */
 void lawful(void);
+/** The same with `from` replaced by `to` in the pack. */
+void lawful_with(const char *from, const char *to);
 /** Read the chain, then ask. */
 int opens(struct vd_ruling *r);
 /** One case, with its sentence. */
