@@ -211,10 +211,6 @@ vd_status vd_gate_open_files(struct vd_gate **out, const struct vd_standing *s, 
     const struct vd_party me = {local, machine, NULL};
     const struct vd_question q = {
         .act = VD_ACT_MATCH, .purpose = machine, .camera = me, .controller = me, .operator_ = me};
-    for (int32_t i = 0; i < n; i++) { /* (6) */
-        if (s[i].state && !vd_standing_open(&s[i], now, r))
-            return vd_ruling_status(r, err);
-    }
     if (!vd_state_may(&own, 1, &q, now, r))
         return vd_ruling_status(r, err);
     if (!(threshold >= p.threshold_floor)) {
@@ -237,7 +233,7 @@ vd_status vd_gate_open_files(struct vd_gate **out, const struct vd_standing *s, 
     g->opened_ns = now->wall_ns;
     g->end_wall_ns = plus(now->wall_ns, p.deployment_max_ns);
     g->end_mono_ns = plus(now->mono_ns, p.deployment_max_ns);
-    st = vd_gate_refresh(g, s, n, now, r, err);
+    st = vd_gate_refresh(g, s, n, now, r, err); /* (6) */
     if (!st)
         st = log_start(g, now, err);
     if (st) {

@@ -25,6 +25,7 @@ void deploy_begin_with(const char *from, const char *to)
     memset(&logged, 0, sizeof logged);
     lawful_with(from, to);
     dep.signers = AO;
+    dep.chain = TOWN;
     dep.judges = 1u << AUDITOR;
     dep.issued_ns = T0 + H(20);
     snprintf(dep.report, sizeof dep.report,
@@ -91,17 +92,17 @@ void deploy_sign(void)
     static const uint8_t zero[32];
     struct vd_ruling r;
     char hex[65];
-    fake_doc(&dep.evaluation, VD_DOC_EVALUATION, TOWN, 0, zero, T0, dep.report, dep.judges);
+    fake_doc(&dep.evaluation, VD_DOC_EVALUATION, dep.chain, 0, zero, T0, dep.report, dep.judges);
     vd_hex(dep.evaluation.d.digest, 32, hex);
     if (strstr(dep.payload, "EVALUATION"))
         deploy_edit("EVALUATION", hex);
-    fake_doc(&dep.doc, VD_DOC_AUTHORITY, TOWN, dep.number, zero, dep.issued_ns, dep.payload,
+    fake_doc(&dep.doc, VD_DOC_AUTHORITY, dep.chain, dep.number, zero, dep.issued_ns, dep.payload,
              dep.signers);
     dep.read = vd_authority_read(&dep.a, &dep.doc.d, NULL);
     memcpy(dep.l.watchlist, dep.a.watchlist, 32);
     memcpy(dep.l.model, dep.a.model, 32);
     memcpy(dep.l.program, dep.a.program, 32);
-    memcpy(dep.l.policy, w.pack.digest, 32);
+    memcpy(dep.l.policy, dep.a.policy, 32);
     dep.l.entries = dep.a.entries;
     dep.l.composed_ns = dep.a.composed_ns;
     dep.l.threshold = dep.a.threshold;
@@ -123,6 +124,69 @@ void deploy_refused(const char *requirement, const char *sentence)
         !*r.limit || !*r.remedy)
         fail_msg("%s: wanted %s, got %d %s | %s | %s | %s | %s", sentence, requirement, r.allowed,
                  r.requirement, r.rule, r.value, r.limit, r.remedy);
+}
+
+/* --- neighbours ------------------------------------------------------------------------------- */
+
+static struct vd_policy next_pack[2];
+static struct vd_state next_state[2];
+static struct fake_doc next_doc[2][3];
+
+static void neighbour(int i, const char *name, const char *from, const char *to)
+{
+    static const struct vd_high_water none;
+    struct vd_err err = {0};
+    struct vd_state *s = &next_state[i];
+    fake_pack(&next_pack[i], name, from, to);
+    fake_doc(&next_doc[i][0], VD_DOC_PACK, name, 0, NULL, T0,
+             text("pack: %s\n", hex_of(next_pack[i].digest)), CLERKS);
+    fake_doc(&next_doc[i][1], VD_DOC_LEASE, name, 1, next_doc[i][0].d.digest, T0 + H(1),
+             text("pack: %s\n", hex_of(next_pack[i].digest)), CLERKS);
+    if (vd_state_begin(s, name, next_doc[i][0].d.digest, &none, &w.first, &err) ||
+        vd_state_add(s, &next_doc[i][0].d, &next_pack[i], &w.first, &err) ||
+        vd_state_add(s, &next_doc[i][1].d, NULL, &w.first, &err) || vd_state_end(s, &w.first, &err))
+        fail_msg("%s", err.msg);
+    w.standing[i + 1] = (struct vd_standing){s, &next_pack[i]};
+}
+
+void neighbours(const char *area)
+{
+    neighbour(0, "uk-london", "[locate-suspect,|lift: {role: regulator|refresh: {role: regulator",
+              "[wanted-person,|lift: {role: legislator|refresh: "
+              "{role: legislator");
+    neighbour(
+        1, "uk-south-wales",
+        "[locate-suspect,|area: none|lift: {role: regulator|refresh: {role: regulator",
+        text("[wanted-person,|area: %s|lift: {role: legislator|refresh: {role: legislator", area));
+    w.standing_n = 3;
+}
+
+void neighbour_closes(int i, const struct vd_now *at)
+{
+    struct vd_err err = {0};
+    fake_doc(&next_doc[i][2], VD_DOC_MORATORIUM, next_state[i].jurisdiction, 2,
+             next_doc[i][1].d.digest, at->wall_ns, "reason: enough\n", CLERKS);
+    if (vd_state_add(&next_state[i], &next_doc[i][2].d, NULL, at, &err) ||
+        vd_state_end(&next_state[i], at, &err))
+        fail_msg("%s", err.msg);
+}
+
+static void everywhere(const char *from, const char *to)
+{
+    while (strstr(dep.payload, from))
+        deploy_edit(from, to);
+}
+
+void deploy_in_london(void)
+{
+    dep.chain = "uk-london";
+    deploy_edit(pack_hex, hex_of(next_pack[0].digest));
+    everywhere(TOWN, "uk-london");
+    everywhere("springfield-ma-police", "metropolitan-police");
+    everywhere("city-of-springfield-ma", "metropolitan-police");
+    deploy_edit("kind: council-approval", "kind: written-authority");
+    everywhere("lat: 42.", "lat: 51.");
+    everywhere("lon: -72.", "lon: -0.");
 }
 
 /* --- log -------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ struct deploy {
     unsigned signers, judges;
     int64_t issued_ns;
     uint64_t number;
+    const char *chain; /* the authority's jurisdiction */
     struct vd_authority a;
     struct vd_loaded l;
     vd_status read; /* of the authority */
@@ -27,6 +28,14 @@ void deploy_edit(const char *from, const char *to);
 void report_edit(const char *from, const char *to);
 /** Sign both, read them, read the chain; fills dep.l as bound. */
 void deploy_sign(void);
+/** Two other places that are open, standing[1] and [2]: London, whose pack also has the town's
+ *  purpose and category, and South Wales with `area`. Call after deploy_begin; the last call
+ * counts. */
+void neighbours(const char *area);
+/** One of them (0, 1) declares a moratorium. */
+void neighbour_closes(int i, const struct vd_now *at);
+/** The deployment happens in London, far from the town. */
+void deploy_in_london(void);
 /** May it start? */
 int deploy_starts(struct vd_ruling *r);
 /** Refused under this requirement, all five texts filled. */

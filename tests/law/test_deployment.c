@@ -229,6 +229,18 @@ static void what_is_loaded_is_what_was_bound(void **state)
     deploy_refused("R15", "an entry more");
     deploy_begin();
     deploy_sign();
+    w.now.wall_ns += H(5);
+    w.now.mono_ns += H(5);
+    deploy_refused("R1", "after its end");
+    deploy_begin();
+    deploy_edit(
+        pack_hex,
+        "2222222222222222222222222222222222222222222222222222222222222222"); /* and the same pack is
+                                                                                said to be loaded */
+    deploy_sign();
+    deploy_refused("R2", "under another pack than the one in force");
+    deploy_begin();
+    deploy_sign();
     dep.l.cancelled = 1;
     deploy_refused("R3", "started, ended, started again");
 }
@@ -311,6 +323,68 @@ static void jurisdictions_decide(void **state)
     assert_true(deploy_starts(&r)); /* and the lawful one still does */
 }
 
+#define WALES_FAR "[{lat: 40, lon: 1}, {lat: 41, lon: 1}, {lat: 41, lon: 2}]"
+#define WALES_NEAR                                                                                 \
+    "[{lat: 51.09, lon: -0.7}, {lat: 51.2, lon: -0.7}, {lat: 51.2, lon: -0.599}, {lat: 51.09, "    \
+    "lon: -0.599}]"
+
+static void in_london(const char *wales)
+{
+    deploy_begin();
+    neighbours(wales);
+    deploy_in_london();
+}
+
+static void other_places(void **state)
+{
+    (void)state;
+    struct vd_ruling r;
+    in_london(WALES_FAR);
+    deploy_sign();
+    if (!deploy_starts(&r))
+        fail_msg("%s %s: %s | %s", r.requirement, r.rule, r.value, r.limit);
+    in_london(WALES_NEAR); /* an open place beside it changes nothing */
+    deploy_sign();
+    assert_true(deploy_starts(&r));
+    in_london(WALES_NEAR);
+    neighbour_closes(1, &w.now);
+    deploy_sign();
+    deploy_refused("R61", "the area reaches into a place that forbids it");
+    in_london("none");
+    deploy_edit("id: van-2, agency: metropolitan-police, jurisdiction: uk-london",
+                "id: van-2, agency: south-wales-police, jurisdiction: uk-south-wales");
+    deploy_sign();
+    deploy_refused("R61", "one camera under the law of another open place");
+    in_london(WALES_FAR);
+    deploy_edit("recipients:\n", "recipients:\n  - {agency: springfield-ma-police, jurisdiction: "
+                                 "us-ma-springfield, safeguarding: false}\n");
+    deploy_sign();
+    if (!deploy_starts(&r)) /* the town has approved */
+        fail_msg("%s %s: %s | %s", r.requirement, r.rule, r.value, r.limit);
+    push(VD_DOC_MORATORIUM, "reason: enough\n", T0 + H(20), CLERKS);
+    (void)opens(&r);
+    deploy_refused("R62", "a recipient in a town that forbids it"); /* New Orleans */
+    /* Springfield's box, no camera in it, no word of Springfield: its pack is built in */
+    for (int known = 0; known < 2; known++) {
+        in_london(WALES_FAR);
+        deploy_edit("{lat: 51.09, lon: -0.60}, {lat: 51.11, lon: -0.60}, {lat: 51.11, lon: "
+                    "-0.58}, {lat: 51.09, lon: -0.58}",
+                    "{lat: 42.0, lon: -72.7}, {lat: 42.1, lon: -72.7}, {lat: 42.1, lon: -72.6}, "
+                    "{lat: 42.0, lon: -72.6}");
+        deploy_edit("lat: 51.1015, lon: -0.5898", "lat: 42.01, lon: -72.69");
+        deploy_edit("lat: 51.1020, lon: -0.5890", "lat: 42.01, lon: -72.69");
+        if (known) {
+            push(VD_DOC_MORATORIUM, "reason: enough\n", T0 + H(20), CLERKS);
+        }
+        deploy_sign();
+        if (!known) {
+            w.standing[0] = w.standing[2];
+            w.standing_n = 2;
+        }
+        deploy_refused("R61", "the area reaches into Springfield");
+    }
+}
+
 static void missing_persons_have_their_own_recipients(void **state)
 {
     (void)state;
@@ -367,6 +441,7 @@ int main(void)
         cmocka_unit_test(what_is_loaded_is_what_was_bound),
         cmocka_unit_test(reports_decide),
         cmocka_unit_test(jurisdictions_decide),
+        cmocka_unit_test(other_places),
         cmocka_unit_test(missing_persons_have_their_own_recipients),
         cmocka_unit_test(urgent_authorities),
     };

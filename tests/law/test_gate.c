@@ -341,6 +341,10 @@ static void urgent_ones_are_ratified_or_erased(void **state)
     now.mono_ns += H(2);
     assert_int_equal(ask(), VD_GATE_NO_UNRATIFIED);
     close_gate();
+    opened_urgent();
+    now.wall_ns += H(2);
+    assert_int_equal(ask(), VD_GATE_NO_UNRATIFIED);
+    close_gate();
     deploy_begin_with(urgent_from, urgent_to);
     deploy_edit("urgent: none", "urgent: a child was taken");
     deploy_edit("published: 2027-01-14T04:00:00Z, waived: none",
@@ -375,6 +379,11 @@ static void a_second_officer_ratifies(void **state)
     run_for(H(3));
     assert_int_equal(ask(), VD_GATE_YES);
     assert_int_equal(logged_times(VD_AUDIT_DEPLOYMENT_RATIFIED), 1);
+    close_gate();
+    opened_urgent();
+    run_for(H(2));
+    ratify(1u << MAYOR, 1, text("authority: %s\nratified: true\n", hex_of(dep.doc.d.digest)), 0,
+           "the second officer, too late");
     close_gate();
     fake_key[MAYOR].role = VD_ROLE_EXECUTIVE;
 }
@@ -426,6 +435,31 @@ static void prohibition_while_running(void **state)
     assert_int_equal(ask(), VD_GATE_NO_REFRESH);
     refresh();
     assert_int_equal(ask(), VD_GATE_YES);
+    /* another pack is in force */
+    w.state.pack.digest[0] ^= 1;
+    w.pack.digest[0] ^= 1;
+    refresh();
+    assert_int_equal(ask(), VD_GATE_NO_PROHIBITED);
+    assert_string_equal(r.requirement, "R2");
+    close_gate();
+    /* a recipient's town forbids it while we run elsewhere (R61, R64) */
+    deploy_begin();
+    neighbours("none");
+    deploy_edit("recipients:\n", "recipients:\n  - {agency: metropolitan-police, jurisdiction: "
+                                 "uk-london, safeguarding: false}\n");
+    deploy_sign();
+    if (open_gate())
+        fail_msg("%s", err.msg);
+    run_for(M);
+    assert_int_equal(ask(), VD_GATE_YES);
+    neighbour_closes(1, &now); /* nobody of theirs is involved */
+    refresh();
+    assert_int_equal(ask(), VD_GATE_YES);
+    neighbour_closes(0, &now);
+    refresh();
+    assert_int_equal(ask(), VD_GATE_NO_PROHIBITED);
+    close_gate();
+    opened();
     /* the states are gone */
     assert_int_equal(vd_gate_refresh(gate, NULL, 0, &now, &r, &err), VD_E_DENIED);
     assert_int_equal(ask(), VD_GATE_NO_PROHIBITED);
@@ -443,6 +477,12 @@ static void leases_run_out(void **state)
     assert_int_equal(ask(), VD_GATE_YES);
     pass(S);
     assert_int_equal(ask(), VD_GATE_NO_LEASE); /* R63, before anybody refreshes */
+    now.wall_ns -= H(1);
+    assert_int_equal(ask(), VD_GATE_NO_LEASE); /* by the monotonic clock alone */
+    now.wall_ns += H(1);
+    now.mono_ns -= H(1);
+    assert_int_equal(ask(), VD_GATE_NO_LEASE); /* by the wall clock alone */
+    now.mono_ns += H(1);
     refresh();
     assert_int_equal(ask(), VD_GATE_NO_LEASE);
     now.wall_ns -= H(3); /* R67 */
@@ -523,6 +563,12 @@ static void matches_are_what_was_bound(void **state)
     assert_non_null(d);
     vd_decision_free(&d);
     close_gate();
+    opened();
+    run_for(S);
+    m = a_match();
+    m.captured_mono_ns -= S;
+    undecided(&m, "R34", "seen a moment before the start");
+    close_gate();
 }
 
 static void stop_inside(void)
@@ -592,6 +638,7 @@ static void files_need_no_authority(void **state)
     assert_non_null(d);
     assert_true(vd_decision_is_evaluation(d));
     assert_false(vd_decision_may_send(d, "springfield-ma-police", &r)); /* nobody */
+    assert_string_equal(r.rule, "deployment.local_only");
     assert_false(vd_decision_may_send(d, "local-file", &r));
     vd_decision_free(&d);
     m.similarity = 0.4;
