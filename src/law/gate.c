@@ -257,6 +257,26 @@ int32_t vd_gate_camera(const struct vd_gate *g, const char *id)
     return -1;
 }
 
+int32_t vd_gate_source(const struct vd_gate *g, const char *id, int live, struct vd_ruling *r)
+{
+    if (!g) {
+        (void)vd_gate_explain(VD_GATE_NO_GATE, r);
+        return -1;
+    }
+    if (g->evaluation && live) {
+        (void)vd_ruling_refuse(r, "R60", "deployment.live_sources", id ? id : "a live source",
+                               "recorded files",
+                               "A live source needs a deployment that an officer has signed.");
+        return -1;
+    }
+    const int32_t camera = g->evaluation ? 0 : vd_gate_camera(g, id);
+    if (camera < 0)
+        (void)vd_gate_explain(VD_GATE_NO_CAMERA, r);
+    else
+        (void)vd_ruling_allow(r);
+    return camera;
+}
+
 enum vd_gate_phase vd_gate_phase_of(const struct vd_gate *g)
 {
     return (enum vd_gate_phase)atomic_load(&((struct vd_gate *)(uintptr_t)g)->phase);

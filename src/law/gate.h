@@ -111,6 +111,11 @@ VD_MUST_CHECK vd_status vd_gate_open_files(struct vd_gate **out, const struct vd
 
 /** Index of a bound camera; -1: not bound, and its frames must not be decoded (R5). */
 int32_t vd_gate_camera(const struct vd_gate *g, const char *id);
+/** May this source be opened at all? Ask before the first byte is decoded. live: a camera, a
+ * stream, a device, a pipe: whatever is not a regular file. A deployment opens its cameras by id;
+ * without one only files are opened, under any name.
+ *  @return the camera's index, or -1 with the refusal (R1, R5, R60). */
+int32_t vd_gate_source(const struct vd_gate *g, const char *id, int live, struct vd_ruling *r);
 /** May a face of this camera be compared now? g may be NULL. Stated bound 50 us; see test_gate. */
 enum vd_gate_no vd_gate_ask(struct vd_gate *g, int32_t camera, const struct vd_now *now);
 /** The same as 1 or 0. */

@@ -14,6 +14,7 @@
 
 #include "law/entry.h"
 #include "law/law_fake.h"
+#include "law/monitor.h"
 #include "law/retention.h"
 #include "law/role.h"
 
@@ -656,6 +657,77 @@ static void outcomes(void **state)
     assert_true(vd_case_outcome(&c, &e, &o, NOW, &r));
 }
 
+/* --- groups in the field ---------------------------------------------------------------------- */
+
+static uint64_t seed;
+static double uniform(void)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (double)(seed >> 11) / 9007199254740992.0;
+}
+
+/* Share of runs of 400 outcomes at a true rate that end in a breach. */
+static double breaches(double rate, int runs)
+{
+    int n = 0;
+    for (int k = 0; k < runs; k++) {
+        struct vd_monitor m;
+        assert_int_equal(vd_monitor_init(&m, 0.01, 0.10, 0.001, 0.05, NULL), VD_OK);
+        for (int i = 0; i < 400 && !m.group[0].breached; i++)
+            assert_int_equal(vd_monitor_add(&m, "g", uniform() < rate, NULL), VD_OK);
+        n += m.group[0].breached;
+    }
+    return (double)n / runs;
+}
+
+static void groups_are_watched(void **state)
+{
+    (void)state;
+    struct vd_monitor m;
+    struct vd_ruling r;
+    seed = 7;
+    /* 400 outcomes hold some twelve tests at p0: each is wrong in at most one of a thousand */
+    const double good = breaches(0.01, 4000), bad = breaches(0.10, 1000);
+    printf("seed 7: suspended at p0 %.4f, at p1 %.4f of runs of 400 outcomes\n", good, bad);
+    assert_true(good < 0.02);
+    assert_true(bad > 0.95);
+    static const double wrong[][4] = {{0, .1, .1, .1}, {.1, .1, .1, .1}, {.2, .1, .1, .1},
+                                      {.1, 1, .1, .1}, {.1, .2, 0, .1},  {.1, .2, .1, .5}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(
+            vd_monitor_init(&m, wrong[i][0], wrong[i][1], wrong[i][2], wrong[i][3], NULL),
+            VD_E_INVAL);
+    assert_int_equal(vd_monitor_add(&m, "g", 1, NULL), VD_E_INVAL); /* never started */
+    assert_int_equal(vd_monitor_init(&m, 0.01, 0.10, 0.001, 0.05, NULL), VD_OK);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(vd_monitor_add(&m, "a", 0, NULL), VD_OK);
+    assert_true(vd_monitor_check(&m, &r));
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(vd_monitor_add(&m, "b", 1, NULL), VD_OK);
+    vd_monitor_check(&m, &r);
+    whole(&r, "R56", "four of four were false for one group");
+    for (int i = 0; i < 500; i++) /* good news later does not undo it */
+        assert_int_equal(vd_monitor_add(&m, "b", 0, NULL), VD_OK);
+    assert_false(vd_monitor_check(&m, &r));
+    const struct vd_person ao = person("ao", R_(AUTHORISING_OFFICER)),
+                           au = person("au", R_(AUDITOR));
+    const struct vd_person op = person("op", R_(OPERATOR));
+    assert_false(vd_monitor_review(&m, "b", &op, "fine", NOW, &r));
+    vd_monitor_review(&m, "b", &ao, "fine", NOW, &r);
+    whole(&r, "R56", "who runs deployments does not review them");
+    vd_monitor_review(&m, "b", &au, " ", NOW, &r);
+    whole(&r, "R56", "no reason");
+    vd_monitor_review(&m, "c", &au, "fine", NOW, &r);
+    whole(&r, "R56", "no such group");
+    assert_true(vd_monitor_review(&m, "b", &au, "a camera was dirty", NOW, &r));
+    assert_true(vd_monitor_check(&m, &r));
+    for (int i = 0; i < 40; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "g%d", i);
+        assert_int_equal(vd_monitor_add(&m, name, 0, NULL), i < 30 ? VD_OK : VD_E_LIMIT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -672,6 +744,7 @@ int main(void)
         cmocka_unit_test(two_blind_persons),
         cmocka_unit_test(alerts_expire),
         cmocka_unit_test(outcomes),
+        cmocka_unit_test(groups_are_watched),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

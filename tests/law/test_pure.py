@@ -13,7 +13,7 @@ import sys
 # Memory, text, mathematics, the cryptography of libsodium, and this project's own base.
 MAY = re.compile(
     r"^(vd_\w+|(__)?(mem(cpy|cmp|move|set|chr)|str(chr|cmp|len|ncmp|nlen|spn|cspn|toull|toll|tod)|v?snprintf)(_chk)?"
-    r"|bcmp|free|malloc|calloc|qsort|bsearch|expm1|fmax|fmin|log1p|floor|sodium_(base642bin|bin2base64|bin2hex|memcmp|memzero)"
+    r"|bcmp|free|malloc|calloc|qsort|bsearch|expm1|fmax|fmin|log|log1p|floor|sodium_(base642bin|bin2base64|bin2hex|memcmp|memzero)"
     r"|crypto_(core_ed25519|generichash|hash_sha256|sign)\w*|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|explicit_bzero"
     r"|__(asan|ubsan|tsan|sanitizer|start___sancov|stop___sancov)\w*|__isoc\d+_strto\w+|__tls_get_addr)$")
 # Of base, only what is pure as well: no clock that reads, no file, no log.
