@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "law/audit_entry.h"
 #include "law/gate_inside.h"
 
 static const char *const phases[] = {
@@ -69,6 +70,26 @@ vd_status vd_gate_log(const struct vd_gate_sink *sink, const char *actor, const 
     return sink->append(sink->opaque, &e, now, seq ? seq : &none, err);
 }
 
+/* What a person typed, as the log takes it: valid UTF-8 of less than cap bytes. Nothing may go
+ * unrecorded for its wording. */
+static void tidy(const char *text, char *out, size_t cap)
+{
+    size_t n = 0;
+    for (const char *p = text ? text : ""; *p;) {
+        const size_t k = vd_audit_utf8_step(p, strnlen(p, 4));
+        const size_t take = k ? k : 1;
+        if (n + take >= cap)
+            break;
+        if (k)
+            memcpy(out + n, p, k);
+        else
+            out[n] = '?';
+        n += take;
+        p += take;
+    }
+    out[n] = 0;
+}
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static int64_t plus(int64_t a, int64_t b)
@@ -91,7 +112,7 @@ static struct vd_gate *gate_new(const struct vd_gate_sink *sink, const char *act
         return NULL;
     if (sink)
         g->sink = *sink;
-    snprintf(g->actor, sizeof g->actor, "%s", actor ? actor : "");
+    tidy(actor, g->actor, sizeof g->actor);
     g->opened_mono_ns = now->mono_ns;
     g->needs_refresh = 1;
     atomic_init(&g->phase, VD_GATE_STOPPED); /* until the start is on record */
@@ -110,7 +131,9 @@ static void log_refusal(const struct vd_gate_options *o, const struct vd_ruling 
     const struct vd_audit_field f[] = {
         VD_FIELD_TEXT("requirement", r->requirement), VD_FIELD_TEXT("rule", r->rule),
         VD_FIELD_TEXT("value", r->value), VD_FIELD_TEXT("limit", r->limit)};
-    (void)vd_gate_log(&o->sink, o->actor, o->authority->id, VD_AUDIT_DEPLOYMENT_REFUSED, f,
+    char who[VD_NAME_MAX];
+    tidy(o->actor, who, sizeof who);
+    (void)vd_gate_log(&o->sink, who, o->authority->id, VD_AUDIT_DEPLOYMENT_REFUSED, f,
                       sizeof f / sizeof *f, now, NULL, NULL);
 }
 
@@ -364,12 +387,15 @@ vd_status vd_gate_stop(struct vd_gate *g, const char *who, const char *reason,
                        const struct vd_now *now, struct vd_err *err)
 {
     int running = VD_GATE_RUNNING;
+    char why[VD_AUDIT_TEXT_MAX + 1], name[VD_NAME_MAX];
     /* (3): first the fact, then the record; a later phase is not undone */
     (void)atomic_compare_exchange_strong(&g->phase, &running, VD_GATE_STOPPED);
+    tidy(reason, why, sizeof why);
+    tidy(who, name, sizeof name);
     const struct vd_audit_field f[] = {
-        VD_FIELD_TEXT("reason", reason ? reason : ""),
+        VD_FIELD_TEXT("reason", why),
         VD_FIELD_TEXT("phase", vd_gate_phase_name(vd_gate_phase_of(g)))};
-    return vd_gate_log(&g->sink, who, g->a.id, VD_AUDIT_DEPLOYMENT_STOPPED, f, 2, now, NULL, err);
+    return vd_gate_log(&g->sink, name, g->a.id, VD_AUDIT_DEPLOYMENT_STOPPED, f, 2, now, NULL, err);
 }
 
 static vd_status log_cancelled(const struct vd_gate_sink *sink, const char *actor,
