@@ -19,9 +19,10 @@ LEVEL = {
     "kern": 1,
     "nn": 2, "vision": 2, "gallery": 2, "track": 2, "law": 2,
     "face": 3, "pet": 3, "media": 3, "store": 3,
-    "watch": 4, "desk": 4, "fleet": 4,
-    "eval": 5, "server": 5,
-    "cli": 6,
+    "watch": 4, "fleet": 4,
+    "desk": 5, "eval": 5,
+    "server": 6,
+    "cli": 7,
 }  # fmt: skip
 LINES_MAX = 1000
 BYTES_MAX = 256 * 1024
