@@ -1,0 +1,45 @@
+/* Inside the desk; only files of src/desk include it. Locks: law, then log. */
+#ifndef VD_DESK_INSIDE_H
+#define VD_DESK_INSIDE_H
+
+#include <pthread.h>
+
+#include "desk/desk.h"
+#include "law/audit_note.h"
+
+struct vd_desk_town {
+    struct vd_state state;
+    uint8_t anchor[32];
+    struct vd_high_water mark; /* as kept in the file */
+};
+
+struct vd_desk {
+    char dir[1024];
+    char boot[VD_BOOT_MAX];
+    char origin[VD_NOTE_NAME_MAX + 1];
+    const struct vd_clock *clock;
+    struct vd_store *store;
+    /* the record */
+    pthread_mutex_t log_lock;
+    struct vd_audit *audit;
+    struct vd_audit_sink sink;
+    struct vd_note_signer signer;
+    unsigned char *log_key; /* 64 bytes, secret memory */
+    int64_t last_mono_ns;
+    /* the law */
+    pthread_mutex_t law_lock;
+    struct vd_desk_town *town[VD_TOWNS_MAX];
+    int32_t town_n;
+    struct vd_policy *evaluation;
+    int64_t marked_ns; /* monotonic: when the marks were last kept */
+};
+
+/** town.c: read the marks and the documents. Called once, at opening. */
+vd_status vd_desk_towns_load(struct vd_desk *d, struct vd_err *err);
+void vd_desk_towns_free(struct vd_desk *d);
+/** Keep the marks (law lock held). */
+vd_status vd_desk_marks_keep(struct vd_desk *d, struct vd_err *err);
+/** The town of this name, or NULL (law lock held). */
+struct vd_desk_town *vd_desk_town_find(struct vd_desk *d, const char *jurisdiction);
+
+#endif
