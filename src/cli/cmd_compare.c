@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/desk_cli.h"
 #include "cli/stills.h"
 
 static int32_t face_a, face_b, face;
@@ -30,6 +31,7 @@ static int template_of(vd_engine *e, const char *path, int32_t which, int flip,
 
 static int run_compare(int argc, char **args)
 {
+    struct vd_cli_gate g;
     vd_engine *e = NULL;
     struct vd_template *t = NULL;
     float cosine = 0, dflt, fmr;
@@ -37,6 +39,11 @@ static int run_compare(int argc, char **args)
     (void)argc;
     if (vd_cli_engine_open(&e, 0, &code))
         return code;
+    code = vd_cli_gate_files(&g, 0);
+    if (code) {
+        vd_engine_close(&e);
+        return code;
+    }
     vd_media_init();
     if (vd_templates_alloc(&t, 2, NULL)) {
         code = vd_cli_fail(VD_E_NOMEM, "no memory for two templates");
@@ -69,6 +76,7 @@ static int run_compare(int argc, char **args)
     code = same ? VD_EXIT_OK : VD_EXIT_REFUSED;
 done:
     vd_templates_free(&t, 2);
+    vd_cli_gate_close(&g, NULL);
     vd_engine_close(&e);
     return code;
 }
@@ -115,6 +123,7 @@ static char *as_text(const struct vd_template *t, size_t *n)
 
 static int run_embed(int argc, char **args)
 {
+    struct vd_cli_gate g;
     vd_engine *e = NULL;
     struct vd_template *t = NULL;
     struct vd_err err = {0};
@@ -124,6 +133,11 @@ static int run_embed(int argc, char **args)
     (void)argc;
     if (vd_cli_engine_open(&e, 0, &code))
         return code;
+    code = vd_cli_gate_files(&g, 0);
+    if (code) {
+        vd_engine_close(&e);
+        return code;
+    }
     vd_media_init();
     if (vd_templates_alloc(&t, 1, NULL)) {
         code = vd_cli_fail(VD_E_NOMEM, "no memory for a template");
@@ -159,6 +173,7 @@ static int run_embed(int argc, char **args)
     }
 done:
     vd_templates_free(&t, 1);
+    vd_cli_gate_close(&g, NULL);
     vd_engine_close(&e);
     return code;
 }

@@ -39,8 +39,9 @@ static void alert_json(const struct vd_alert *a)
         "quality", vd_json_quality(&a->quality), "faces_fused", (int)a->faces_fused));
 }
 
-static void on_alert(void *opaque, const struct vd_alert *a)
+static void on_alert(void *opaque, const struct vd_decision *d, const struct vd_alert *a)
 {
+    (void)d;
     char at[32], person[VD_PERSON_NAME_MAX], source[256];
     (void)opaque;
     vd_watch_cli_clear();
@@ -71,12 +72,15 @@ static int run(int argc, char **args)
 const struct vd_verb vd_verb_watch = {
     .name = "watch",
     .usage = "watch SOURCE... --watchlist DIR [options]",
-    .summary = "look for the people of a list in videos and cameras",
+    .summary = "look for the people of a list in videos and pictures",
     .about =
-        "Looks for the people of a watchlist and says when it sees one. A SOURCE is a video file, "
-        "a\n"
-        "picture or a folder of pictures, rtsp:// or http(s):// (HLS too), or a camera "
-        "(/dev/video0).\n"
+        "Looks for the people of a watchlist in recorded files and says when it sees one. A SOURCE "
+        "is a\n"
+        "video file, a picture or a folder of pictures. A camera or stream needs a deployment that "
+        "an\n"
+        "authorising officer has signed: see vedette deployment. Where a jurisdiction that this "
+        "machine\n"
+        "answers to forbids it, files are refused as well (vedette policy).\n"
         "Several are watched at once.\n"
         "\n"
         "Decisions are taken on tracks, not on frames: the best shots of a face are fused into "
@@ -107,7 +111,7 @@ const struct vd_verb vd_verb_watch = {
         "\n"
         "Examples:\n"
         "  vedette watch station.mp4 --watchlist missing/ --annotated seen.mp4\n"
-        "  vedette watch rtsp://user:password@camera/stream1 -w missing/ --json --save alerts/",
+        "  vedette watch day1/*.mp4 -w missing/ --json --save alerts/",
     .args_min = 1,
     .args_max = -1,
     .run = run,

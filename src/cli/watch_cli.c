@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/desk_cli.h"
+
 /* Detections below the detector's own threshold never start a track, but they keep one alive while
  * a face turns away, and they are blurred in the annotated video. */
 #define WEAKEST_FACE 0.35f
@@ -12,6 +14,7 @@
 struct vd_watch_cli vd_watch_cli = {.margin = -1, .looks = 12.5f};
 
 static volatile sig_atomic_t stop_asked;
+static struct vd_cli_gate gate;
 static int line_shown;
 
 static void on_signal(int sig)
@@ -53,6 +56,7 @@ void vd_watch_cli_progress(void *opaque, const struct vd_watch_stats *s, int64_t
 {
     (void)opaque;
     char at[32], all[32], bar[33];
+    vd_cli_gate_tick(&gate);
     if (!isatty(STDERR_FILENO))
         return;
     vd_clock_text(done_ms, at, sizeof at);
@@ -149,17 +153,26 @@ int vd_watch_cli_run(const char *verb, int argc, char **args, struct vd_watch_op
     catch_signals();
     vd_media_init();
     struct vd_engine_options eo;
+    struct vd_gate_counts counts = {0};
+    float threshold = 0, fmr = 0;
     vd_cli_engine_options(&eo);
     eo.detect_threshold = WEAKEST_FACE;
     vd_status st = vd_engine_open(&e, &eo, &err);
     if (st)
         return vd_cli_fail_err(st, &err);
+    vd_engine_threshold(e, &threshold, &fmr);
+    code = vd_cli_gate_files(&gate, (double)(c->threshold > 0 ? c->threshold : threshold));
+    if (code) {
+        vd_engine_close(&e);
+        return code;
+    }
     st = vd_watchlist_open(&w, e, c->watchlist, 0, c->threshold, on_verdict, &en, &err);
     if (!st) {
         en.n.people = vd_watchlist_enrolled(w);
         if (!vd_gallery_locked(vd_watchlist_gallery(w)))
             vd_cli_warn("templates are not locked in memory and may reach swap: raise the limit "
                         "(ulimit -l unlimited)");
+        o->gate = gate.gate;
         o->threshold = c->threshold;
         o->margin = c->margin;
         o->window_ns = (int64_t)((double)c->window_s * 1e9);
@@ -172,11 +185,14 @@ int vd_watch_cli_run(const char *verb, int argc, char **args, struct vd_watch_op
         o->stop = &stop_asked;
         st = vd_watch_run(e, w, (const char *const *)args, (size_t)argc, o, &stats, &err);
         vd_watch_cli_clear();
+        counts.faces = (int64_t)stats.tracks;
+        counts.alerts = (int64_t)stats.alerts;
         if (done && (!st || stats.frames))
             done(&stats, &en.n);
     }
     if (st)
         code = vd_cli_fail_err(st, &err);
+    vd_cli_gate_close(&gate, &counts);
     vd_watchlist_free(&w);
     vd_engine_close(&e);
     return code;

@@ -245,7 +245,7 @@ int vd_case_engage(struct vd_case *c, const struct vd_person *who, int64_t now_n
     return vd_ruling_allow(r);
 }
 
-int vd_case_outcome(struct vd_case *c, const struct vd_person *who, const struct vd_outcome *o,
+int vd_case_outcome(struct vd_case *c, const struct vd_person *who, const struct vd_engagement *o,
                     int64_t now_ns, struct vd_ruling *r)
 {
     /* expired training stops judging, not the duty to record what was done */

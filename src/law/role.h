@@ -112,7 +112,7 @@ struct vd_review {
     enum vd_verdict verdict;
     int64_t at_ns;
 };
-struct vd_outcome {
+struct vd_engagement {
     int confirmed; /**< 1: it was the person; 0: a false alert */
     enum vd_action action;
     int64_t minutes;    /**< how long the person was kept; >= 0 */
@@ -147,7 +147,7 @@ int32_t vd_case_view(const struct vd_case *c, const struct vd_person *who, struc
 int vd_case_engage(struct vd_case *c, const struct vd_person *who, int64_t now_ns,
                    struct vd_ruling *r);
 /** What came of it. */
-int vd_case_outcome(struct vd_case *c, const struct vd_person *who, const struct vd_outcome *o,
+int vd_case_outcome(struct vd_case *c, const struct vd_person *who, const struct vd_engagement *o,
                     int64_t now_ns, struct vd_ruling *r);
 /** R36: a doubtful engagement has lasted longer than five minutes. */
 int vd_case_overrun(const struct vd_case *c, int64_t now_ns);

@@ -57,6 +57,8 @@ void *vd_read_main(void *arg)
     vd_status st = VD_OK;
     while (!atomic_load(&a->pipe->stopping)) { /* pairs with the store in vd_watch_run() */
         struct vd_frame *f = NULL;
+        if (vd_analyst_refused(a))
+            break; /* no frame is decoded that may not be looked at (R5) */
         st = vd_source_read(a->source, &f, &a->read_err);
         if (st == VD_E_AGAIN) {
             st = VD_OK;
@@ -81,7 +83,7 @@ void *vd_read_main(void *arg)
             break;
         }
     }
-    if (atomic_load(&a->pipe->stopping) || st == VD_E_EOF)
+    if (atomic_load(&a->pipe->stopping) || atomic_load(&a->no) || st == VD_E_EOF)
         st = VD_OK;
     a->read_st = st;
     vd_source_get_info(a->source, &a->info_end);
@@ -167,6 +169,9 @@ static void raise_alert(struct vd_analyst *a, struct vd_evidence *e, const struc
         a->person[e->subject].window = window;
         a->person[e->subject].updates = 0;
     }
+    ev->source = a->number;
+    ev->window = window;
+    al->subject = e->subject;
     source_text(a, j->frame, al->source);
     snprintf(al->person, sizeof al->person, "%s", vd_watchlist_name(a->rule.list, e->subject));
     make_alert_id(al->alert_id, al->source, al->person, window);
@@ -361,6 +366,8 @@ static void apply_shot(struct vd_analyst *a, struct vd_job *j)
     e->pending = 0;
     if (j->st) {
         a->st = a->st ? a->st : j->st;
+    } else if (j->compared && vd_analyst_refused(a)) {
+        a->st = VD_E_DENIED; /* the template is overwritten below, uncompared */
     } else {
         note_best(e, &j->quality, &j->face.box);
         if (j->compared) {
@@ -560,6 +567,10 @@ static void abandon(struct vd_analyst *a)
 static int step(struct vd_analyst *a)
 {
     struct vd_job *j;
+    if (atomic_load(&a->no)) {
+        a->st = VD_E_DENIED;
+        return 0;
+    }
     while ((j = vd_inbox_take_done(&a->inbox)))
         j->done = 1;
     if (a->live)

@@ -51,6 +51,8 @@ enum vd_event_kind { VD_EVENT_ALERT, VD_EVENT_TRACK, VD_EVENT_END };
 /** From an analyst to the caller's thread. */
 struct vd_event {
     enum vd_event_kind kind;
+    size_t source; /* number of the analyst */
+    int64_t window;
     struct vd_alert alert;
     struct vd_track_report report;
     struct vd_frame *frame; /* of the alert, for its crop */
@@ -76,6 +78,15 @@ struct vd_draw {
     struct vd_err err;
 };
 
+/** Decisions made, so that a later sighting goes with the first one's. */
+struct vd_decided {
+    struct vd_decision *decision;
+    size_t source;
+    uint64_t subject;
+    int64_t window;
+};
+#define VD_DECIDED 64
+
 struct vd_pipeline;
 
 struct vd_analyst {
@@ -84,6 +95,8 @@ struct vd_analyst {
     struct vd_source *source;
     struct vd_source_info info; /* of the opening */
     int live, stills;           /* live: drops when late (cameras, --realtime) */
+    int32_t camera;             /* as the gate knows it */
+    _Atomic int no; /* enum vd_gate_no: the gate's first refusal; this source ends then */
     struct vd_inbox inbox;
     struct vd_thread reader, thread;
     /* reader's, read after the join */
@@ -140,8 +153,21 @@ struct vd_pipeline {
     struct vd_analyst *analyst;
     size_t analysts_n;
     int any_live;
+    struct vd_decided decided[VD_DECIDED]; /* the caller's thread's; a ring */
+    size_t decided_n;
     atomic_int stopping; /* set by the caller's thread, read by the readers */
 };
+
+/** Ask the gate (gate.c). @return 0 = yes; else this source is over, and whoever waits is woken. */
+int vd_analyst_refused(struct vd_analyst *a);
+/** The gate's view of a source before it is opened. */
+vd_status vd_analyst_admit(struct vd_analyst *a, const char *url, struct vd_err *err);
+/** The refusal in words. */
+vd_status vd_analyst_why(const struct vd_analyst *a, struct vd_err *err);
+/** Make, or find, the decision of a claim. *out is borrowed from the ring. */
+vd_status vd_claim_decide(struct vd_pipeline *p, struct vd_event *ev,
+                          const struct vd_decision **out, struct vd_err *err);
+void vd_decided_free(struct vd_pipeline *p);
 
 /** work.c: a worker's life; arg is a struct vd_worker *. */
 struct vd_worker {

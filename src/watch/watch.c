@@ -26,6 +26,7 @@
 #include <sodium.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "watch/pipeline.h"
@@ -78,6 +79,11 @@ static vd_status check_options(struct vd_pipeline *p, vd_engine *e, size_t urls_
                                                                           : LOOKS_DEFAULT));
     p->clock = o->clock ? o->clock : vd_clock_system();
     p->workers_n = o->threads > 0 ? (size_t)o->threads : cores();
+    if (!o->gate) {
+        struct vd_ruling r;
+        vd_gate_explain(VD_GATE_NO_GATE, &r);
+        return vd_ruling_status(&r, err);
+    }
     if (!(p->threshold > 0 && p->threshold <= 1))
         return vd_fail(err, VD_E_INVAL,
                        "the recogniser's manifest states no threshold: give one (--threshold, a "
@@ -110,7 +116,12 @@ static vd_status open_sources(struct vd_pipeline *p, const char *const *urls, st
         struct vd_analyst *a = &p->analyst[i];
         struct vd_source_options so = p->o->source;
         so.realtime = p->o->realtime;
-        vd_status st = vd_source_open(&a->source, urls[i], &so, err);
+        a->pipe = p;
+        a->number = i;
+        vd_status st = vd_analyst_admit(a, urls[i], err);
+        a->pipe = NULL; /* set again once it has something to free */
+        if (!st)
+            st = vd_source_open(&a->source, urls[i], &so, err);
         if (st)
             return st;
         vd_source_get_info(a->source, &a->info);
@@ -190,21 +201,36 @@ static void save_crop(const struct vd_pipeline *p, const struct vd_event *ev)
         vd_log(VD_LOG_WARN, "the crop of an alert was not kept: %s", err.msg);
 }
 
+static void handle_alert(struct vd_pipeline *p, struct vd_event *ev, struct vd_hist *latency,
+                         struct vd_watch_stats *stats)
+{
+    const struct vd_decision *d = NULL;
+    struct vd_err err = {0};
+    if (vd_claim_decide(p, ev, &d, &err)) {
+        stats->alerts_refused++;
+        vd_log(VD_LOG_WARN, "an alert was not let out: %s", err.msg);
+        return;
+    }
+    if (!vd_decision_is_evaluation(d))
+        vd_hex(vd_decision_alert_id(d), VD_GATE_ALERT_ID, ev->alert.alert_id);
+    ev->alert.latency_ns = p->clock->mono_ns(p->clock->opaque) - ev->alert.captured_mono_ns;
+    vd_hist_add(latency, ev->alert.latency_ns);
+    if (ev->alert.update)
+        stats->alert_updates++;
+    else
+        stats->alerts++;
+    if (p->o->on_alert)
+        p->o->on_alert(p->o->opaque, d, &ev->alert);
+    if (p->o->save_dir)
+        save_crop(p, ev);
+}
+
 static void handle(struct vd_pipeline *p, struct vd_event *ev, struct vd_hist *latency,
                    struct vd_watch_stats *stats, size_t *running)
 {
     switch (ev->kind) {
     case VD_EVENT_ALERT:
-        ev->alert.latency_ns = p->clock->mono_ns(p->clock->opaque) - ev->alert.captured_mono_ns;
-        vd_hist_add(latency, ev->alert.latency_ns);
-        if (ev->alert.update)
-            stats->alert_updates++;
-        else
-            stats->alerts++;
-        if (p->o->on_alert)
-            p->o->on_alert(p->o->opaque, &ev->alert);
-        if (p->o->save_dir)
-            save_crop(p, ev);
+        handle_alert(p, ev, latency, stats);
         break;
     case VD_EVENT_TRACK:
         if (p->o->on_track)
@@ -262,6 +288,8 @@ static void attend(struct vd_pipeline *p, struct vd_watch_stats *stats, struct v
             handle(p, item, latency, stats, &running);
         else if (st != VD_E_AGAIN)
             break;
+        for (size_t i = 0; i < p->analysts_n; i++)
+            (void)vd_analyst_refused(&p->analyst[i]); /* who waits for a frame is woken */
         if (p->o->stop && *p->o->stop && !told) {
             told = 1;
             atomic_store(&p->stopping, 1); /* pairs with the loads in vd_read_main() */
@@ -307,6 +335,8 @@ static vd_status first_failure(struct vd_pipeline *p, struct vd_err *err)
 {
     for (size_t i = 0; i < p->analysts_n; i++) {
         const struct vd_analyst *a = &p->analyst[i];
+        if (atomic_load(&a->no))
+            return vd_analyst_why(a, err);
         if (a->st)
             return vd_fail(err, a->st, "%s: looking at a frame failed: %s", a->info.label,
                            vd_status_name(a->st));
@@ -390,6 +420,7 @@ done:
         }
         vd_analyst_fini(&p.analyst[i]);
     }
+    vd_decided_free(&p);
     free(p.analyst);
     vd_queue_free(&p.jobs);
     vd_queue_free(&p.events);

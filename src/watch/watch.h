@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "law/gate.h"
 #include "media/media.h"
 #include "vedette/face.h"
 #include "vedette/gallery.h"
@@ -58,15 +59,28 @@ size_t vd_watchlist_enrolled(const struct vd_watchlist *w);
 uint32_t vd_watchlist_dim(const struct vd_watchlist *w);
 /** Name of a subject, 0 .. people-1; "?" out of range. */
 const char *vd_watchlist_name(const struct vd_watchlist *w, uint64_t subject);
+/** What the law asks about a subject (law/gate.h): of a folder's people only the commitment,
+ * random. */
+struct vd_subject {
+    uint8_t id[16];    /**< of the entry in the store; zeros: of a folder */
+    uint8_t entry[32]; /**< commitment that stands for it in the record */
+    char category[64];
+    int32_t blue, look_alike;
+};
+/** NULL out of range. Lives as long as the list. */
+const struct vd_subject *vd_watchlist_subject(const struct vd_watchlist *w, uint64_t subject);
 /** 1 when the two were reported as look-alikes (in either order). */
 int vd_watchlist_alike(const struct vd_watchlist *w, uint64_t a, uint64_t b);
 
 /* --- what comes out -------------------------------------------------------------------------- */
 
 struct vd_alert {
-    char alert_id[33]; /**< deterministic: same person, source, window give the same id */
-    int32_t update;    /**< 0 raised, 1.. later sightings of the same alert */
+    /** Deterministic. Files: the same person, source and window give the same id. Deployments: the
+     *  decision's (vd_decision_alert_id), in hexadecimal. */
+    char alert_id[33];
+    int32_t update; /**< 0 raised, 1.. later sightings of the same alert */
     char person[VD_PERSON_NAME_MAX];
+    uint64_t subject; /**< in the watchlist */
     float similarity, threshold;
     float margin; /**< lead over the second best subject; 2 when there is no second */
     char source[256];
@@ -111,6 +125,8 @@ struct vd_watch_stats {
     uint64_t frames_searched; /**< of those, searched for faces: see looks_per_second */
     uint64_t frames_dropped_late, frames_damaged, frames_not_drawn, reconnects;
     uint64_t faces, tracks, alerts, alert_updates, embeddings;
+    uint64_t
+        alerts_refused; /**< claims that the gate did not let out, or that could not be recorded */
     double seconds, media_seconds, frames_per_second;
     double latency_ms_p50, latency_ms_p95, latency_ms_p99; /**< alerts written; 0 = no alert */
     /** The same for every comparison, alert or not: capture of the newest shot to decision. */
@@ -119,7 +135,23 @@ struct vd_watch_stats {
     uint64_t peak_rss_bytes;
 };
 
+/* THE GATE (law/gate.h)
+ * (1) Without a gate nothing is opened. A source is opened only when the gate lets it in, under its
+ *     camera's id; whatever is not a regular file or a folder needs a deployment.
+ * (2) The gate is asked before a frame is decoded, before a face becomes a template, and before a
+ *     template is compared. When it says no, that source ends, what was known of its tracks is
+ *     overwritten, and the run says why (VD_E_DENIED), within 250 ms.
+ * (3) An alert leaves only with the decision that the gate made of it. */
 struct vd_watch_options {
+    struct vd_gate *gate; /**< required; outlives the run */
+    const char *const
+        *camera_ids; /**< of the sources, in their order; NULL: files, by their names */
+    uint8_t watchlist[32],
+        model[32]; /**< digests of what is compared, as the authority binds them */
+    /** Make the decision of a claim; NULL: vd_gate_decide() with the gate's own sink. For an alert
+     * that becomes durable together with its record. img: the frame, borrowed. */
+    vd_status (*decide)(void *opaque, const struct vd_match *m, const struct vd_alert *a,
+                        const struct vd_image *img, struct vd_decision **out, struct vd_err *err);
     float threshold;        /**< cosine; 0 = the recogniser's */
     float margin;           /**< least lead over the second best subject; < 0 = 0.05 */
     int64_t window_ns;      /**< one alert per (person, source, window); 0 = 60 s */
@@ -135,7 +167,9 @@ struct vd_watch_options {
     struct vd_source_options source;
     struct vd_quality_limits limits;
     const struct vd_clock *clock; /**< NULL = system */
-    void (*on_alert)(void *opaque, const struct vd_alert *);
+    /** d: the decision behind it, borrowed. A later sighting (update > 0) comes with the first's.
+     */
+    void (*on_alert)(void *opaque, const struct vd_decision *d, const struct vd_alert *);
     void (*on_track)(void *opaque, const struct vd_track_report *); /**< NULL unless explaining */
     /** A few times a second; done and total in ms of video, total 0 when unknown. */
     void (*on_progress)(void *opaque, const struct vd_watch_stats *, int64_t done, int64_t total);
@@ -148,8 +182,8 @@ void vd_watch_options_default(struct vd_watch_options *o);
 
 /** Watch sources (each with its own threads and tracker) until they end. Callbacks come one at a
  *  time, on the calling thread. stats is filled on failure, too.
- *  Errors: VD_E_INVAL options; what vd_source_open() says; VD_E_IO when a source broke off (what
- * was seen before is complete); VD_E_NOMEM. */
+ *  Errors: VD_E_DENIED the gate, in words; VD_E_INVAL options; what vd_source_open() says; VD_E_IO
+ * when a source broke off (what was seen before is complete); VD_E_NOMEM. */
 VD_MUST_CHECK vd_status vd_watch_run(vd_engine *e, const struct vd_watchlist *w,
                                      const char *const *urls, size_t urls_n,
                                      const struct vd_watch_options *o, struct vd_watch_stats *stats,

@@ -11,6 +11,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include <sodium.h>
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "vision/vision.h"
@@ -35,6 +37,7 @@ struct vd_watchlist {
     uint32_t *by_name;   /* while reading: hash of the name to person + 1 */
     struct entry *entry; /* while reading */
     size_t entries, entries_cap;
+    struct vd_subject *subject;
     uint8_t *has; /* a person has a picture that was accepted */
     size_t enrolled;
     uint64_t (*alike)[2];
@@ -54,6 +57,7 @@ void vd_watchlist_free(struct vd_watchlist **pw)
     free(w->by_name);
     free(w->alike);
     free(w->has);
+    free(w->subject);
     free(w);
     *pw = NULL;
 }
@@ -71,6 +75,11 @@ size_t vd_watchlist_enrolled(const struct vd_watchlist *w)
 size_t vd_watchlist_people(const struct vd_watchlist *w)
 {
     return w->people;
+}
+
+const struct vd_subject *vd_watchlist_subject(const struct vd_watchlist *w, uint64_t subject)
+{
+    return w->subject && subject < w->people ? &w->subject[subject] : NULL;
 }
 
 uint32_t vd_watchlist_dim(const struct vd_watchlist *w)
@@ -488,6 +497,22 @@ static vd_status enrol(struct vd_watchlist *w, vd_engine *e, const char *dir, fl
     return st;
 }
 
+/* People of a folder have no entry in a store: a random commitment tells them apart in the record.
+ */
+static vd_status name_subjects(struct vd_watchlist *w)
+{
+    w->subject = vd_calloc(w->people + 1, sizeof *w->subject);
+    if (!w->subject)
+        return VD_E_NOMEM;
+    for (size_t i = 0; i < w->people; i++)
+        randombytes_buf(w->subject[i].entry, sizeof w->subject[i].entry);
+    for (size_t i = 0; i < w->alike_n; i++) {
+        w->subject[w->alike[i][0]].look_alike = 1;
+        w->subject[w->alike[i][1]].look_alike = 1;
+    }
+    return VD_OK;
+}
+
 vd_status vd_watchlist_open(struct vd_watchlist **out, vd_engine *e, const char *dir, int dry,
                             float threshold,
                             void (*verdict)(void *, const struct vd_enrol_verdict *), void *opaque,
@@ -515,6 +540,8 @@ vd_status vd_watchlist_open(struct vd_watchlist **out, vd_engine *e, const char 
                      "watchlist %s: none of its %zu pictures was accepted; vedette enrol check %s "
                      "says why",
                      dir, w->entries, dir);
+    if (!st && (st = name_subjects(w)))
+        vd_fail(err, st, "no memory for the watchlist");
     vd_engine_close(&own);
     if (st || dry || !out)
         vd_watchlist_free(&w);

@@ -53,6 +53,8 @@ static vd_status compare(struct vd_job *j, vd_engine *e)
         vd_face_quality(e, &j->frame->image, &j->face, &j->owner->pipe->o->limits, &j->quality);
     if (st || j->quality.reasons || j->quality.score < j->min_score)
         return st;
+    if (vd_analyst_refused(j->owner))
+        return VD_E_DENIED;
     st = vd_face_embed(e, &j->frame->image, &j->face, j->owner->stills, j->templ);
     j->compared = st == VD_OK;
     return st;

@@ -614,7 +614,7 @@ static void outcomes(void **state)
     struct vd_person a = person("ann", R_(OPERATOR)), e = person("eve", R_(ENGAGEMENT_OFFICER));
     vd_case_open(&c, &london, NOW);
     assert_true(vd_case_review(&c, &a, VD_VERDICT_MATCH, NOW, &r));
-    struct vd_outcome o = {.confirmed = 1, .action = VD_ACTION_ARREST, .minutes = 4};
+    struct vd_engagement o = {.confirmed = 1, .action = VD_ACTION_ARREST, .minutes = 4};
     vd_case_outcome(&c, &e, &o, NOW, &r);
     whole(&r, "R35", "an outcome without an engagement");
     assert_true(vd_case_engage(&c, &e, NOW, &r));
@@ -627,11 +627,11 @@ static void outcomes(void **state)
     assert_true(vd_case_outcome(&c, &e, &o, NOW, &r));
     assert_false(c.flagged);
     c = engaged;
-    o = (struct vd_outcome){.confirmed = 0, .action = VD_ACTION_NONE, .minutes = 1};
+    o = (struct vd_engagement){.confirmed = 0, .action = VD_ACTION_NONE, .minutes = 1};
     e.training_until_ns = NOW - 1; /* the duty to record stays */
     assert_true(vd_case_outcome(&c, &e, &o, NOW, &r));
     assert_true(vd_case_notice_due(&c)); /* R37 */
-    static const struct vd_outcome bad[] = {
+    static const struct vd_engagement bad[] = {
         {.confirmed = 2}, {.minutes = -1}, {.minutes = 9999}, {.action = VD_ACTIONS}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         c = engaged;
@@ -646,7 +646,7 @@ static void outcomes(void **state)
     assert_true(vd_case_overrun(&c, NOW + 5 * VD_MINUTE_NS + 1)); /* R36 */
     c = engaged;
     c.missing = 1;
-    o = (struct vd_outcome){.confirmed = 1, .action = VD_ACTION_ARREST, .asked = "no"};
+    o = (struct vd_engagement){.confirmed = 1, .action = VD_ACTION_ARREST, .asked = "no"};
     vd_case_outcome(&c, &e, &o, NOW, &r);
     whole(&r, "R70", "a missing person is arrested");
     o.action = VD_ACTION_SAFEGUARD;

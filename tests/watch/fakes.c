@@ -146,6 +146,11 @@ void vd_source_interrupt(struct vd_source *s)
     atomic_store(&s->interrupted, 1);
 }
 
+void vd_url_redact(const char *url, char *out, size_t cap)
+{
+    snprintf(out, cap, "%s", url);
+}
+
 void vd_source_get_info(const struct vd_source *s, struct vd_source_info *info)
 {
     memset(info, 0, sizeof *info);

@@ -71,9 +71,10 @@ static struct {
     int stop_after;
 } got;
 
-static void on_alert(void *o, const struct vd_alert *a)
+static void on_alert(void *o, const struct vd_decision *d, const struct vd_alert *a)
 {
     (void)o;
+    assert_non_null(d);
     assert_true(got.alerts < GOT_MAX);
     got.alert[got.alerts++] = *a;
 }
@@ -104,10 +105,25 @@ static struct vd_watchlist *list_of(const int *people, size_t n)
     return w;
 }
 
-static vd_status run_with(struct vd_watch_options *o, struct vd_watchlist *w, int sources)
+/* A gate for recorded files, by the fake clock. */
+static struct vd_gate *files_gate(void)
+{
+    struct vd_gate *g = NULL;
+    struct vd_ruling r;
+    struct vd_err err = {0};
+    const struct vd_now now = {fake_clock.wall_ns(fake_clock.opaque),
+                               fake_clock.mono_ns(fake_clock.opaque), "boot-a"};
+    if (vd_gate_open_files(&g, NULL, 0, 0.4, NULL, "tester", &now, &r, &err))
+        fail_msg("%s", err.msg);
+    return g;
+}
+
+static vd_status run_gated(struct vd_gate *g, struct vd_watch_options *o, struct vd_watchlist *w,
+                           int sources)
 {
     static const char *const url[] = {"fake:0", "fake:1", "fake:2", "fake:3"};
     memset(&got, 0, offsetof(__typeof__(got), stop_after));
+    o->gate = g;
     o->clock = &fake_clock;
     o->on_alert = on_alert;
     o->on_progress = on_progress;
@@ -124,6 +140,24 @@ static vd_status run_with(struct vd_watch_options *o, struct vd_watchlist *w, in
     assert_int_equal(atomic_load(&fake_frames_out), 0); /* every frame was given back */
     assert_int_equal(fake_dirty_templates, 0);          /* every template was wiped when applied */
     assert_int_equal(atomic_load(&secrets_dirty), dirty); /* all evidence was wiped when it ended */
+    return st;
+}
+
+static void gate_close(struct vd_gate **g)
+{
+    static const struct vd_gate_counts none;
+    struct vd_err err = {0};
+    const struct vd_now now = {fake_clock.wall_ns(fake_clock.opaque),
+                               fake_clock.mono_ns(fake_clock.opaque), "boot-a"};
+    if (vd_gate_close(g, &none, &now, &err))
+        fail_msg("%s", err.msg);
+}
+
+static vd_status run_with(struct vd_watch_options *o, struct vd_watchlist *w, int sources)
+{
+    struct vd_gate *g = files_gate();
+    const vd_status st = run_gated(g, o, w, sources);
+    gate_close(&g);
     return st;
 }
 
@@ -736,6 +770,138 @@ static void steady_frames_allocate_nothing(void **state)
     assert_int_equal(many, few);
 }
 
+/* --- the law ---------------------------------------------------------------------------------- */
+
+static void without_a_gate_nothing_opens(void **state)
+{
+    (void)state;
+    fake_reset();
+    struct vd_watch_options o;
+    struct vd_watchlist *w = list_of((const int[]){3}, 1);
+    vd_watch_options_default(&o);
+    assert_int_equal(run_gated(NULL, &o, w, 1), VD_E_DENIED);
+    assert_non_null(strstr(got.err.msg, "R1"));
+    assert_true(got.stats.frames == 0);
+    vd_watchlist_free(&w);
+}
+
+static void live_needs_a_deployment(void **state)
+{
+    (void)state;
+    static const char *const streams[] = {"rtsp://127.0.0.1/x", "/dev/null", "http://x/y.m3u8"};
+    struct vd_watchlist *w = list_of((const int[]){3}, 1);
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
+        struct vd_watch_options o;
+        struct vd_err err = {0};
+        struct vd_watch_stats stats;
+        struct vd_gate *g = files_gate();
+        vd_engine *e = fake_engine();
+        vd_watch_options_default(&o);
+        o.gate = g;
+        o.clock = &fake_clock;
+        assert_int_equal(vd_watch_run(e, w, &streams[i], 1, &o, &stats, &err), VD_E_DENIED);
+        assert_non_null(strstr(err.msg, "R60"));
+        vd_engine_close(&e);
+        gate_close(&g);
+    }
+    vd_watchlist_free(&w);
+}
+
+static struct {
+    struct vd_gate *gate;
+    uint64_t stop_at, embeds_then;
+    int64_t stopped_ns;
+} stopping;
+
+static int64_t really_ns(void)
+{
+    return vd_clock_system()->mono_ns(NULL);
+}
+
+static void stop_by_gate(void *o, const struct vd_watch_stats *s, int64_t done, int64_t total)
+{
+    (void)o;
+    (void)done;
+    (void)total;
+    if (s->frames < stopping.stop_at || stopping.stopped_ns)
+        return;
+    const struct vd_now now = {fake_clock.wall_ns(NULL), fake_clock.mono_ns(NULL), "boot-a"};
+    struct vd_err err = {0};
+    assert_int_equal(vd_gate_stop(stopping.gate, "bystander", "harm", &now, &err), VD_OK);
+    stopping.stopped_ns = really_ns();
+    stopping.embeds_then = atomic_load(&fake_embeds);
+}
+
+/* R6: one call, any thread; an endless source, workers busy, evidence in memory. */
+static void a_stop_ends_matching_at_once(void **state)
+{
+    (void)state;
+    struct vd_watchlist *w = list_of((const int[]){3}, 1);
+    int64_t worst = 0;
+    for (int round = 0; round < 5; round++) {
+        fake_reset();
+        fake_world[0].faces = stands;
+        fake_world[0].endless = 1;
+        fake_world[0].read_delay_us = 2000;
+        struct vd_watch_options o;
+        vd_watch_options_default(&o);
+        memset(&stopping, 0, sizeof stopping);
+        stopping.gate = files_gate();
+        stopping.stop_at = 20 + 7 * (uint64_t)round;
+        o.gate = stopping.gate;
+        vd_engine *e = fake_engine();
+        static const char *const url[] = {"fake:0"};
+        memset(&got, 0, offsetof(__typeof__(got), stop_after));
+        o.clock = &fake_clock;
+        o.on_alert = on_alert;
+        o.on_progress = stop_by_gate;
+        o.threads = 2;
+        const int dirty = atomic_load(&secrets_dirty);
+        assert_int_equal(vd_watch_run(e, w, url, 1, &o, &got.stats, &got.err), VD_E_DENIED);
+        const int64_t took = really_ns() - stopping.stopped_ns;
+        worst = took > worst ? took : worst;
+        assert_true(stopping.stopped_ns > 0);
+        assert_non_null(strstr(got.err.msg, "R6"));
+        /* Two workers may have been past the question. */
+        assert_true(atomic_load(&fake_embeds) <= stopping.embeds_then + 2);
+        assert_int_equal(atomic_load(&fake_frames_out), 0);
+        assert_int_equal(fake_dirty_templates, 0);
+        assert_int_equal(atomic_load(&secrets_dirty), dirty);
+        vd_engine_close(&e);
+        gate_close(&stopping.gate);
+    }
+    printf("from stop to the end of the pipeline: at most %.1f ms\n", (double)worst / 1e6);
+    assert_true(worst < 5 * INT64_C(1000000000)); /* that it ends; the figure is a benchmark's */
+    vd_watchlist_free(&w);
+}
+
+static vd_status no_record(void *o, const struct vd_match *m, const struct vd_alert *a,
+                           const struct vd_image *img, struct vd_decision **out, struct vd_err *err)
+{
+    (void)o;
+    assert_true(m->similarity > 0 && a->similarity > 0 && img->width_px > 0);
+    *out = NULL;
+    snprintf(err->msg, sizeof err->msg, "the disk is full");
+    return VD_E_LIMIT;
+}
+
+/* (3) of THE GATE: no decision, no alert; not in the callback, not as a file, but counted. */
+static void what_is_not_decided_does_not_leave(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake_world[0].faces = stands;
+    struct vd_watchlist *w = list_of((const int[]){3}, 1);
+    struct vd_watch_options o;
+    vd_watch_options_default(&o);
+    o.decide = no_record;
+    o.save_dir = fake_dir();
+    assert_int_equal(run_with(&o, w, 1), VD_OK);
+    assert_true(got.alerts == 0);
+    assert_true(got.stats.alerts == 0 && got.stats.alerts_refused >= 1);
+    vd_watchlist_free(&w);
+}
+
 static void wrong_options_are_refused(void **state)
 {
     (void)state;
@@ -754,11 +920,14 @@ static void wrong_options_are_refused(void **state)
     assert_int_equal(run_with(&o, w, 1), VD_E_IO);
     static const char *const missing[] = {"no-such-file.mp4"};
     vd_watch_options_default(&o);
+    o.clock = &fake_clock;
+    o.gate = files_gate();
     vd_engine *e = fake_engine();
     struct vd_err err;
     assert_int_equal(vd_watch_run(e, w, missing, 1, &o, &got.stats, &err), VD_E_NOTFOUND);
     assert_string_equal(err.msg, "no-such-file.mp4: no such file");
     vd_engine_close(&e);
+    gate_close(&o.gate);
     vd_watchlist_free(&w);
 }
 
@@ -794,6 +963,10 @@ int main(void)
         cmocka_unit_test(everyone_else_is_blurred),
         cmocka_unit_test(drawing_failures_are_reported),
         cmocka_unit_test(steady_frames_allocate_nothing),
+        cmocka_unit_test(without_a_gate_nothing_opens),
+        cmocka_unit_test(live_needs_a_deployment),
+        cmocka_unit_test(a_stop_ends_matching_at_once),
+        cmocka_unit_test(what_is_not_decided_does_not_leave),
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test(secrets_were_looked_into),
     };
