@@ -141,6 +141,10 @@ VD_API VD_MUST_CHECK vd_status vd_template_compare(const struct vd_template *a,
  *  and the false match rate that it was measured at (0 = unknown). Either may be NULL. */
 VD_API void vd_engine_threshold(const vd_engine *e, float *cosine, float *fmr);
 
+/** Digest of what decides what a template is and which faces are found: names, weights and
+ * thresholds of the models loaded. Two engines with the same digest give the same results. */
+VD_API void vd_engine_digest(const vd_engine *e, uint8_t out[VD_DIGEST_BYTES]);
+
 VD_API void vd_quality_limits_default(struct vd_quality_limits *l);
 /** @return name of one VD_Q_* bit such as "too_small"; "?" for anything else. */
 VD_API const char *vd_quality_reason_name(uint32_t bit);

@@ -166,6 +166,8 @@ vd_status vd_desk_open(struct vd_desk **out, const struct vd_desk_options *o, st
         return VD_E_NOMEM;
     pthread_mutex_init(&d->log_lock, NULL);
     pthread_mutex_init(&d->law_lock, NULL);
+    pthread_mutex_init(&d->run_lock, NULL);
+    pthread_mutex_init(&d->case_lock, NULL);
     snprintf(d->dir, sizeof d->dir, "%s", o->dir);
     d->clock = o->clock ? o->clock : vd_clock_system();
     vd_status st = VD_OK;
@@ -224,6 +226,8 @@ void vd_desk_close(struct vd_desk **dp)
     vd_secret_free((void **)&d->log_key, crypto_sign_SECRETKEYBYTES);
     pthread_mutex_destroy(&d->log_lock);
     pthread_mutex_destroy(&d->law_lock);
+    pthread_mutex_destroy(&d->run_lock);
+    pthread_mutex_destroy(&d->case_lock);
     free(d);
 }
 

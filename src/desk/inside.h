@@ -1,10 +1,10 @@
-/* Inside the desk; only files of src/desk include it. Locks: law, then log. */
+/* Inside the desk; only files of src/desk include it. Locks: run, then law, then log. */
 #ifndef VD_DESK_INSIDE_H
 #define VD_DESK_INSIDE_H
 
 #include <pthread.h>
 
-#include "desk/desk.h"
+#include "desk/deployment.h"
 #include "law/audit_note.h"
 
 struct vd_desk_town {
@@ -32,6 +32,11 @@ struct vd_desk {
     int32_t town_n;
     struct vd_policy *evaluation;
     int64_t marked_ns; /* monotonic: when the marks were last kept */
+    uint8_t program[32];
+    /* deployments that run here */
+    pthread_mutex_t run_lock; /* before law */
+    struct vd_desk_run *run[VD_RUNS_MAX];
+    pthread_mutex_t case_lock; /* before all: one verdict at a time */
 };
 
 /** town.c: read the marks and the documents. Called once, at opening. */
@@ -41,5 +46,23 @@ void vd_desk_towns_free(struct vd_desk *d);
 vd_status vd_desk_marks_keep(struct vd_desk *d, struct vd_err *err);
 /** The town of this name, or NULL (law lock held). */
 struct vd_desk_town *vd_desk_town_find(struct vd_desk *d, const char *jurisdiction);
+
+/** deployment.c: each document of a kind, in order. VD_E_EOF from fn ends it well. */
+vd_status vd_desk_documents_walk(struct vd_desk *d, const char *kind,
+                                 vd_status (*fn)(void *opaque, char *bytes, size_t n, int64_t at_ns,
+                                                 struct vd_err *err),
+                                 void *opaque, struct vd_err *err);
+/** The signed authority with this digest; free(*bytes). */
+vd_status vd_desk_authority_find(struct vd_desk *d, const uint8_t digest[32], char **bytes,
+                                 size_t *n, struct vd_err *err);
+/** The evaluation report with this digest; *bytes is NULL when there is none. */
+vd_status vd_desk_evaluation_find(struct vd_desk *d, const uint8_t digest[32], char **bytes,
+                                  size_t *n, struct vd_err *err);
+/** raise.c: make a decision durable together with its alert, crop and entry. */
+vd_status vd_desk_raise(struct vd_desk *d, struct vd_gate *gate, const struct vd_authority *a,
+                        const struct vd_policy *pack, const struct vd_store_id *watchlist,
+                        const struct vd_subject *subject, const struct vd_match *m,
+                        const struct vd_alert *al, const struct vd_image *img, uint8_t *scratch,
+                        struct vd_decision **out, struct vd_err *err);
 
 #endif

@@ -1,5 +1,6 @@
 #include "face/engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -295,4 +296,19 @@ void vd_engine_threshold(const vd_engine *e, float *cosine, float *fmr)
         *cosine = e->set->recogniser.threshold;
     if (fmr)
         *fmr = e->set->recogniser.fmr;
+}
+
+void vd_engine_digest(const vd_engine *e, uint8_t out[VD_DIGEST_BYTES])
+{
+    const struct vd_model_set *set = e->set;
+    const struct vd_manifest *m[3] = {&set->detector, set->refine ? &set->refiner : NULL,
+                                      set->embed ? &set->recogniser : NULL};
+    char text[1024];
+    size_t n = 0;
+    for (int i = 0; i < 3; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s %s\n", m[i] ? m[i]->name : "none",
+                              m[i] ? m[i]->sha256 : "none");
+    n += (size_t)snprintf(text + n, sizeof text - n, "%.9g %.9g\n", (double)e->detect_threshold,
+                          (double)e->nms_iou);
+    vd_sha256(text, n, out); /* three lines of at most 130 bytes and one of 40 */
 }

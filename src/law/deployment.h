@@ -93,6 +93,13 @@ struct vd_authority {
 VD_MUST_CHECK vd_status vd_authority_read(struct vd_authority *a, const struct vd_document *d,
                                           struct vd_err *err);
 
+/** The payload of an authority with these facts (digest, jurisdiction and issued_ns are the
+ * document's). Control characters in texts become blanks. Reading it back gives the same facts, to
+ * a second and to a centimetre. VD_E_LIMIT: cap is too small; VD_DOC_PAYLOAD_MAX is what a document
+ * holds. */
+VD_MUST_CHECK vd_status vd_authority_format(char *buf, size_t cap, size_t *n,
+                                            const struct vd_authority *a, struct vd_err *err);
+
 /** Is it lawful, by signatures, pack and jurisdictions? When it is signed, and ever after.
  *  @param[in] d its document, with signatures. @param[in] s all standings of the machine. */
 int vd_authority_check(const struct vd_authority *a, const struct vd_document *d,

@@ -234,18 +234,18 @@ vd_status vd_video_writer_finish(struct vd_video_writer **pw, struct vd_err *err
     return st;
 }
 
-vd_status vd_still_save(const char *path, const struct vd_image *img, const struct vd_box *box,
-                        float margin, struct vd_err *err)
+/* A crop as JPEG, in *pkt. what: for the message. */
+static vd_status encode_crop(AVPacket *pkt, const char *what, const struct vd_image *img,
+                             const struct vd_box *box, float margin, struct vd_err *err)
 {
     vd_status st = VD_E_NOMEM;
     struct SwsContext *sws = NULL;
-    AVPacket *pkt = av_packet_alloc();
     AVFrame *whole = av_frame_alloc(), *crop = av_frame_alloc();
     const AVCodec *codec = avcodec_find_encoder(AV_CODEC_ID_MJPEG);
     AVCodecContext *enc = codec ? avcodec_alloc_context3(codec) : NULL;
     if (vd_image_check(img))
         st = VD_E_INVAL;
-    if (!pkt || !whole || !crop || !enc || st == VD_E_INVAL)
+    if (!whole || !crop || !enc || st == VD_E_INVAL)
         goto done;
     float bw = (box->x1 - box->x0) * margin, bh = (box->y1 - box->y0) * margin;
     const float far = 2 * VD_IMAGE_MAX_SIDE_PX; /* a NaN becomes a box of nothing */
@@ -293,17 +293,42 @@ vd_status vd_still_save(const char *path, const struct vd_image *img, const stru
     if (avcodec_open2(enc, codec, NULL) < 0 || avcodec_send_frame(enc, crop) < 0 ||
         avcodec_receive_packet(enc, pkt) < 0)
         goto done;
-    st = vd_file_write(path, pkt->data, (size_t)pkt->size, err);
-    if (st)
-        goto quiet;
+    st = VD_OK;
 done:
     if (st)
-        vd_fail(err, st, "cannot save the crop '%s': %s", path, vd_status_name(st));
-quiet:
-    av_packet_free(&pkt);
+        vd_fail(err, st, "cannot save the crop '%s': %s", what, vd_status_name(st));
     av_frame_free(&whole);
     av_frame_free(&crop);
     avcodec_free_context(&enc);
     sws_freeContext(sws);
+    return st;
+}
+
+vd_status vd_still_save(const char *path, const struct vd_image *img, const struct vd_box *box,
+                        float margin, struct vd_err *err)
+{
+    AVPacket *pkt = av_packet_alloc();
+    vd_status st = pkt ? encode_crop(pkt, path, img, box, margin, err) : VD_E_NOMEM;
+    if (!st)
+        st = vd_file_write(path, pkt->data, (size_t)pkt->size, err);
+    av_packet_free(&pkt);
+    return st;
+}
+
+vd_status vd_still_encode(void *buf, size_t cap, size_t *bytes, const struct vd_image *img,
+                          const struct vd_box *box, float margin, struct vd_err *err)
+{
+    AVPacket *pkt = av_packet_alloc();
+    *bytes = 0;
+    vd_status st = pkt ? encode_crop(pkt, "in memory", img, box, margin, err) : VD_E_NOMEM;
+    if (!st && (size_t)pkt->size > cap)
+        st = vd_fail(err, VD_E_LIMIT, "a crop of %d bytes does not fit %zu", pkt->size, cap);
+    if (!st) {
+        memcpy(buf, pkt->data, (size_t)pkt->size);
+        *bytes = (size_t)pkt->size;
+    }
+    if (pkt && pkt->data)
+        vd_wipe(pkt->data, (size_t)pkt->size);
+    av_packet_free(&pkt);
     return st;
 }

@@ -284,7 +284,7 @@ struct vd_store_adjudication {
     char factors[1024]; /**< JSON */
     int64_t at_ns;
 };
-/** One of each person for an alert: a second one is VD_E_DENIED. */
+/** One of each person and role for an alert: a second one is VD_E_DENIED. */
 VD_MUST_CHECK vd_status vd_store_adjudication_add(struct vd_store *s,
                                                   const struct vd_store_adjudication *a,
                                                   struct vd_err *err);

@@ -324,7 +324,7 @@ vd_status vd_store_adjudication_add(struct vd_store *s, const struct vd_store_ad
     if (!st) {
         st = vd_db_run(s->db, &q, "keep an adjudication", NULL, err);
         if (st == VD_E_DENIED)
-            vd_fail(err, st, "no such alert, or this person has adjudicated it already");
+            vd_fail(err, st, "no such alert, or this person has taken this step already");
     }
     sqlite3_finalize(q);
     return vd_db_end(s, st, err);
