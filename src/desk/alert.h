@@ -7,7 +7,7 @@
 #ifndef VD_DESK_ALERT_H
 #define VD_DESK_ALERT_H
 
-#include "desk/deployment.h"
+#include "desk/deploy.h"
 
 #define VD_CROP_MAX (512u << 10)
 

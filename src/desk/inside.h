@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "desk/deployment.h"
+#include "desk/deploy.h"
 #include "law/audit_note.h"
 
 struct vd_desk_town {
@@ -34,8 +34,10 @@ struct vd_desk {
     int64_t marked_ns; /* monotonic: when the marks were last kept */
     uint8_t program[32];
     /* deployments that run here */
-    pthread_mutex_t run_lock; /* before law */
-    struct vd_desk_run *run[VD_RUNS_MAX];
+    pthread_mutex_t run_lock;             /* before law */
+    struct vd_desk_run *run[VD_RUNS_MAX]; /* NULL in a taken place: starting */
+    int run_taken[VD_RUNS_MAX];
+    struct vd_store_id run_id[VD_RUNS_MAX];
     pthread_mutex_t case_lock; /* before all: one verdict at a time */
 };
 
@@ -47,7 +49,7 @@ vd_status vd_desk_marks_keep(struct vd_desk *d, struct vd_err *err);
 /** The town of this name, or NULL (law lock held). */
 struct vd_desk_town *vd_desk_town_find(struct vd_desk *d, const char *jurisdiction);
 
-/** deployment.c: each document of a kind, in order. VD_E_EOF from fn ends it well. */
+/** deploy.c: each document of a kind, in order. VD_E_EOF from fn ends it well. */
 vd_status vd_desk_documents_walk(struct vd_desk *d, const char *kind,
                                  vd_status (*fn)(void *opaque, char *bytes, size_t n, int64_t at_ns,
                                                  struct vd_err *err),

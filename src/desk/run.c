@@ -40,6 +40,7 @@ struct vd_desk_run {
     struct vd_thread thread;
     volatile sig_atomic_t stop; /* ends a watch */
     atomic_int ending;
+    size_t place;
     int users; /* run_lock: calls that hold it; the end waits for them */
     int64_t refreshed_ns;
     pthread_mutex_t lock;
@@ -238,38 +239,37 @@ static vd_status take_cameras(struct vd_desk_run *r, struct vd_err *err)
     return VD_OK;
 }
 
-/* A place among the runs of this desk, and no second run of the same. */
-static vd_status enlist(struct vd_desk_run *r, struct vd_err *err)
+/* A place among the runs of this desk, and no second run of the same: taken before the gate opens,
+ * filled when it runs. */
+static vd_status take_place(struct vd_desk *d, const struct vd_store_id *id, size_t *place,
+                            struct vd_err *err)
 {
-    struct vd_desk *d = r->d;
     vd_status st = vd_fail(err, VD_E_LIMIT, "at most %d deployments run at once", VD_RUNS_MAX);
     pthread_mutex_lock(&d->run_lock);
-    for (size_t i = 0; i < VD_RUNS_MAX; i++) {
-        if (d->run[i] && memcmp(d->run[i]->id.b, r->id.b, sizeof r->id.b) == 0) {
-            st = vd_fail(err, VD_E_DENIED, "deployment %s runs already", r->a.id);
+    for (size_t i = VD_RUNS_MAX; i-- > 0;) {
+        if (d->run_taken[i] && memcmp(d->run_id[i].b, id->b, sizeof id->b) == 0) {
+            st = vd_fail(err, VD_E_DENIED, "this deployment runs already");
             break;
         }
-        if (!d->run[i] && st == VD_E_LIMIT) {
-            d->run[i] = r;
+        if (!d->run_taken[i]) {
+            *place = i;
             st = VD_OK;
         }
     }
-    for (size_t i = 0; i < VD_RUNS_MAX && st == VD_E_DENIED; i++) {
-        if (d->run[i] == r)
-            d->run[i] = NULL;
+    if (!st) {
+        d->run_taken[*place] = 1;
+        d->run_id[*place] = *id;
     }
     pthread_mutex_unlock(&d->run_lock);
     return st;
 }
 
-static void delist(struct vd_desk_run *r)
+static void fill_place(struct vd_desk *d, size_t place, struct vd_desk_run *r)
 {
-    pthread_mutex_lock(&r->d->run_lock);
-    for (size_t i = 0; i < VD_RUNS_MAX; i++) {
-        if (r->d->run[i] == r)
-            r->d->run[i] = NULL;
-    }
-    pthread_mutex_unlock(&r->d->run_lock);
+    pthread_mutex_lock(&d->run_lock);
+    d->run[place] = r;
+    d->run_taken[place] = r != NULL;
+    pthread_mutex_unlock(&d->run_lock);
 }
 
 static vd_status mark_running(struct vd_desk_run *r, const struct vd_store_deployment *was,
@@ -355,13 +355,17 @@ vd_status vd_desk_run_start(struct vd_desk_run **out, struct vd_desk *d, const s
     r->d = d;
     r->id = *id;
     r->o = *o;
-    vd_status st = vd_secret_alloc((void **)&r->scratch, VD_CROP_MAX, NULL);
+    vd_status st = take_place(d, id, &r->place, err);
+    if (st) {
+        run_free(r);
+        return st;
+    }
+    st = vd_secret_alloc((void **)&r->scratch, VD_CROP_MAX, NULL);
     if (!st)
         st = start(r, by, err);
     if (!st)
-        st = enlist(r, err);
-    if (!st && (st = vd_thread_start(&r->thread, "vd-run", run_main, r)))
-        delist(r);
+        st = vd_thread_start(&r->thread, "vd-run", run_main, r);
+    fill_place(d, r->place, st ? NULL : r);
     if (st) {
         vd_desk_now(d, &now);
         if (r->gate && vd_gate_close(&r->gate, &nothing, &now, NULL))
@@ -614,7 +618,7 @@ vd_status vd_desk_run_end(struct vd_desk_run **rp, struct vd_err *err)
     atomic_store(&r->ending, 1); /* pairs with run_main */
     r->stop = 1;
     vd_thread_join(&r->thread);
-    delist(r);
+    fill_place(r->d, r->place, NULL);
     while (used(r))
         vd_clock_system()->sleep_ns(NULL, VD_MILLISECOND_NS);
     vd_status st = vd_desk_alert_counts(r->d, &r->id, &c, err);

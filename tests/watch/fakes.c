@@ -271,8 +271,10 @@ void vd_engine_close(vd_engine **e)
 void vd_engine_threshold(const vd_engine *e, float *cosine, float *fmr)
 {
     (void)e;
-    *cosine = 0.45f;
-    *fmr = 1e-5f;
+    if (cosine)
+        *cosine = 0.45f;
+    if (fmr)
+        *fmr = 1e-5f;
 }
 
 void vd_engine_digest(const vd_engine *e, uint8_t out[VD_DIGEST_BYTES])

@@ -1,5 +1,5 @@
 /* Plans, signatures, what there is. Running: run.c. */
-#include "desk/deployment.h"
+#include "desk/deploy.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -11,8 +11,8 @@
  * the law with what is loaded. Everything is in the record first. (4) A crash does not end a
  * deployment: it may be started again until its end. Past its end the record of its cancellation is
  * written at the next opening of the desk, or by vd_desk_tick(). */
-#ifndef VD_DESK_DEPLOYMENT_H
-#define VD_DESK_DEPLOYMENT_H
+#ifndef VD_DESK_DEPLOY_H
+#define VD_DESK_DEPLOY_H
 
 #include "desk/desk.h"
 #include "watch/watch.h"

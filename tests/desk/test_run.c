@@ -1,0 +1,375 @@
+/* A deployment while it runs: alerts become durable, people judge them, stops and ends hold. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "desk/desk_world.h"
+#include "watch/fakes.h"
+
+static size_t stands(int i, struct fake_face *f)
+{
+    f[0] = fake_face_at(3, 200 + 3.0f * (float)(i % 2), 150, 60);
+    f[0].noise = 0.3f;
+    return 1;
+}
+
+static struct {
+    vd_engine *engine;
+    struct vd_watchlist *list;
+    struct vd_store_id list_id, id;
+    struct vd_desk_run *run;
+    atomic_int alerts;
+} live;
+
+static void on_alert(void *opaque, const struct vd_decision *d, const struct vd_alert *a)
+{
+    (void)opaque;
+    assert_non_null(d);
+    assert_false(vd_decision_is_evaluation(d));
+    assert_int_equal(strlen(a->alert_id), 32);
+    atomic_fetch_add(&live.alerts, 1);
+}
+
+/* A list in the store whose entry is whom the folder's list finds. */
+static void store_list(struct vd_authority *a)
+{
+    struct vd_err err = {0};
+    struct vd_store_watchlist w = {.name = "wanted", .erase_after_ns = VD_STORE_NEVER};
+    struct vd_store_entry_in in = {0};
+    static const char face[] = "not really a JPEG";
+    const struct vd_store_blob blob = {"image", face, sizeof face};
+    vd_store_id_new(&w.id);
+    w.composed_ns = a->composed_ns;
+    memcpy(w.digest, a->watchlist, 32);
+    live.list_id = w.id;
+    assert_int_equal(vd_store_watchlist_add(vd_desk_store(dw.d), &w, &err), VD_OK);
+    vd_store_id_new(&in.person.id);
+    snprintf(in.person.name, sizeof in.person.name, "Pat Wanted");
+    vd_store_id_new(&in.entry.id);
+    in.entry.watchlist = w.id;
+    in.entry.person = in.person.id;
+    snprintf(in.entry.category, sizeof in.entry.category, "court-warrant");
+    in.entry.expires_ns = in.entry.erase_after_ns = VD_STORE_NEVER;
+    in.blobs = &blob;
+    in.blobs_n = 1;
+    if (vd_store_entries_put(vd_desk_store(dw.d), &in, 1, &err))
+        fail_msg("%s", err.msg);
+    /* the folder's subject 0 is that entry */
+    struct vd_subject *s = (struct vd_subject *)(uintptr_t)vd_watchlist_subject(live.list, 0);
+    memcpy(s->id, in.entry.id.b, sizeof s->id);
+    snprintf(s->category, sizeof s->category, "court-warrant");
+}
+
+static void authorise(const char *name)
+{
+    struct vd_err err = {0};
+    struct vd_store_id plan;
+    int32_t missing = -1;
+    struct vd_authority *a = desk_facts(name);
+    desk_report(a);
+    store_list(a);
+    if (vd_desk_plan(dw.d, &dw.manager, TOWN, a, &plan, &err) ||
+        vd_desk_authorise(dw.d, &dw.officer, PASSWORD, &plan, &live.id, &missing, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(missing, 0);
+}
+
+static vd_status start(const struct vd_person *by, struct vd_err *err)
+{
+    static const char *const url[] = {"fake:0", NULL};
+    struct vd_run_options o = {.engine = live.engine,
+                               .list = live.list,
+                               .watchlist = live.list_id,
+                               .entries = 1,
+                               .url = url,
+                               .threads = 2,
+                               .on_alert = on_alert};
+    memset(o.digest, 3, 32);
+    o.composed_ns = desk_facts("x")->composed_ns;
+    struct vd_store_watchlist w;
+    if (!vd_store_watchlist_get(vd_desk_store(dw.d), &live.list_id, &w, NULL))
+        o.composed_ns = w.composed_ns;
+    return vd_desk_run_start(&live.run, dw.d, by, &live.id, &o, err);
+}
+
+static void started(struct vd_err *err)
+{
+    if (start(&dw.operator_, err))
+        fail_msg("%s", err->msg);
+}
+
+static void begin(void)
+{
+    struct vd_err err = {0};
+    memset(&live, 0, sizeof live);
+    fake_reset();
+    fake_world[0].faces = stands;
+    fake_world[0].endless = 1;
+    fake_world[0].read_delay_us = 20000;
+    desk_begin();
+    desk_town_opens();
+    live.engine = fake_engine();
+    if (vd_watchlist_open(&live.list, live.engine, fake_watchlist_dir((const int[]){3}, 1), 0, 0,
+                          NULL, NULL, &err))
+        fail_msg("%s", err.msg);
+    authorise("main-street");
+}
+
+static void finish(void)
+{
+    vd_watchlist_free(&live.list);
+    vd_engine_close(&live.engine);
+    desk_end();
+}
+
+static void describe(void)
+{
+    struct vd_run_view v;
+    if (!live.run)
+        return;
+    vd_desk_run_view(live.run, &v);
+    print_error(
+        "phase %d, gate %d, watching %d, frames %llu, tracks %llu, alerts %llu, refused %llu, "
+        "status %d: %s\n",
+        (int)v.phase, (int)v.no, v.watching, (unsigned long long)v.stats.frames,
+        (unsigned long long)v.stats.tracks, (unsigned long long)v.stats.alerts,
+        (unsigned long long)v.stats.alerts_refused, (int)v.st, v.err.msg);
+}
+
+/* Real time passes until it is so; the test fails after ten seconds. */
+#define UNTIL(cond)                                                                                \
+    do {                                                                                           \
+        int tries_ = 0;                                                                            \
+        while (!(cond)) {                                                                          \
+            if (tries_ == 1999)                                                                    \
+                describe();                                                                        \
+            assert_true(tries_++ < 2000);                                                          \
+            usleep(5000);                                                                          \
+        }                                                                                          \
+    } while (0)
+
+static int watching(void)
+{
+    struct vd_run_view v;
+    vd_desk_run_view(live.run, &v);
+    return v.watching;
+}
+
+static void the_whole_life(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct vd_desk_alert a[4];
+    struct vd_store_alert_filter f = {.state = -1};
+    struct vd_store_deployment row;
+    struct vd_store_watchlist w;
+    size_t n, bytes;
+    char jpeg[8192];
+    begin();
+    assert_int_equal(start(&dw.auditor, &err), VD_E_DENIED);
+    started(&err);
+    struct vd_desk_run *first = live.run;
+    assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED); /* not twice */
+    live.run = first;
+    UNTIL(atomic_load(&live.alerts) >= 1);
+    assert_int_equal(vd_desk_alerts(dw.d, &dw.operator_, &f, a, 4, &n, &err), VD_OK);
+    assert_true(n >= 1);
+    assert_string_equal(a[0].person, "Pat Wanted");
+    assert_string_equal(a[0].category, "court-warrant");
+    assert_string_equal(a[0].row.camera, "van-1");
+    assert_true(a[0].row.similarity >= 0.5 && a[0].c.phase == VD_CASE_OPEN);
+    assert_int_equal(vd_desk_alert_picture(dw.d, &dw.operator_, &a[0].row.id, "crop", jpeg,
+                                           sizeof jpeg, &bytes, &err),
+                     VD_OK);
+    assert_true(bytes == 3000 && jpeg[0] == 'J');
+    assert_int_equal(vd_desk_alert_picture(dw.d, &dw.operator_, &a[0].row.id, "image", jpeg,
+                                           sizeof jpeg, &bytes, &err),
+                     VD_OK);
+    assert_string_equal(jpeg, "not really a JPEG");
+    assert_int_equal(desk_recorded(VD_AUDIT_ALERT_SHOWN), 2);
+    assert_int_equal(vd_desk_alert_picture(dw.d, &dw.admin, &a[0].row.id, "crop", jpeg, sizeof jpeg,
+                                           &bytes, &err),
+                     VD_E_DENIED); /* an administrator sees no faces */
+
+    /* two persons, the second blind to the first */
+    const struct vd_store_id id = a[0].row.id;
+    assert_int_equal(vd_desk_engage(dw.d, &dw.engager, &id, &err), VD_E_DENIED);
+    assert_int_equal(vd_desk_review(dw.d, &dw.operator_, &id, VD_VERDICT_MATCH, "[\"ears\"]", &err),
+                     VD_OK);
+    assert_int_equal(vd_desk_review(dw.d, &dw.operator_, &id, VD_VERDICT_MATCH, NULL, &err),
+                     VD_E_DENIED);
+    assert_int_equal(vd_desk_alert(dw.d, &dw.other, &id, NULL, &a[0], &err), VD_OK);
+    assert_int_equal(a[0].c.review_n, 0);
+    assert_int_equal(vd_desk_alert(dw.d, &dw.operator_, &id, NULL, &a[0], &err), VD_OK);
+    assert_int_equal(a[0].c.review_n, 1);
+    assert_int_equal(vd_desk_review(dw.d, &dw.other, &id, VD_VERDICT_MATCH, NULL, &err), VD_OK);
+    assert_int_equal(vd_desk_engage(dw.d, &dw.engager, &id, &err), VD_OK);
+    struct vd_engagement o = {.confirmed = 1, .action = VD_ACTION_ARREST, .minutes = 4};
+    assert_int_equal(vd_desk_outcome(dw.d, &dw.operator_, &id, &o, &err), VD_E_DENIED);
+    assert_int_equal(vd_desk_outcome(dw.d, &dw.engager, &id, &o, &err), VD_OK);
+    assert_int_equal(vd_desk_alert(dw.d, &dw.auditor, &id, "inquiry 7", &a[0], &err), VD_OK);
+    assert_int_equal(a[0].c.phase, VD_CASE_CLOSED);
+    assert_int_equal(desk_recorded_with(VD_AUDIT_ALERT_OUTCOME, "\"flagged\":true"), 1); /* R35 */
+
+    assert_int_equal(vd_desk_run_end(&live.run, &err), VD_OK);
+    assert_null(live.run);
+    assert_int_equal(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err), VD_OK);
+    assert_true(row.ended_ns > 0 && row.state == VD_DEPLOYMENT_ENDED);
+    assert_int_equal(vd_store_watchlist_get(vd_desk_store(dw.d), &live.list_id, &w, &err), VD_OK);
+    assert_true(w.erase_after_ns <= desk_clock.wall_ns(NULL)); /* due now (R24) */
+    assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_STARTED), 1);
+    assert_int_equal(desk_recorded_with(VD_AUDIT_DEPLOYMENT_CANCELLED, "\"alerts_true\":1"), 1);
+    assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED); /* R3: never started again */
+    finish();
+}
+
+static void stops_and_resumes(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct vd_run_view v[VD_RUNS_MAX];
+    begin();
+    started(&err);
+    UNTIL(watching());
+    assert_int_equal(vd_desk_runs(dw.d, v), 1);
+    assert_string_equal(v[0].name, "main-street");
+    assert_int_equal(vd_desk_stop(dw.d, "a bystander", &live.id, "that is a child", &err), VD_OK);
+    UNTIL(!watching());
+    const uint64_t embeds = atomic_load(&fake_embeds);
+    usleep(200000);
+    assert_true(atomic_load(&fake_embeds) == embeds);
+    assert_false(vd_desk_run_over(live.run));
+    assert_int_equal(vd_desk_resume(dw.d, &dw.operator_, PASSWORD, &live.id, &err), VD_E_DENIED);
+    assert_int_equal(vd_desk_resume(dw.d, &dw.officer, "wrong password", &live.id, &err),
+                     VD_E_DENIED);
+    assert_int_equal(vd_desk_resume(dw.d, &dw.officer, PASSWORD, &live.id, &err), VD_OK);
+    UNTIL(watching());
+    assert_int_equal(vd_desk_stop(dw.d, "x", &live.id, "again", &err), VD_OK);
+    UNTIL(!watching());
+    assert_int_equal(vd_desk_resume(dw.d, &dw.officer, PASSWORD, &live.id, &err), VD_OK);
+    assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_STOPPED), 2);
+    assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_RESUMED), 2);
+    assert_int_equal(vd_desk_run_end(&live.run, &err), VD_OK);
+    finish();
+}
+
+static void ends_by_itself(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    begin();
+    started(&err);
+    UNTIL(watching());
+    desk_pass(H(5)); /* its end */
+    UNTIL(vd_desk_run_over(live.run));
+    UNTIL(!watching());
+    assert_int_equal(vd_desk_run_end(&live.run, &err), VD_OK);
+    assert_int_equal(desk_recorded_with(VD_AUDIT_DEPLOYMENT_CANCELLED, "\"why\":\"ended\""), 1);
+    finish();
+}
+
+static void a_moratorium_ends_it(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct vd_desk_alert a;
+    struct vd_store_alert_filter f = {.state = -1};
+    size_t n;
+    begin();
+    started(&err);
+    UNTIL(atomic_load(&live.alerts) >= 1);
+    assert_int_equal(vd_desk_alerts(dw.d, &dw.operator_, &f, &a, 1, &n, &err), VD_OK);
+    assert_int_equal(n, 1);
+    const struct vd_store_id id = a.row.id;
+    assert_int_equal(desk_bring(VD_DOC_MORATORIUM, "reason: enough\n", CLERKS, &err), VD_OK);
+    desk_pass(30 * VD_SECOND_NS);
+    assert_int_equal(vd_desk_tick(dw.d, &err), VD_OK);
+    UNTIL(vd_desk_run_over(live.run));
+    UNTIL(!watching());
+    /* what was obtained is sealed (R65): not for operators, for an auditor with a reference */
+    assert_int_equal(vd_desk_alert(dw.d, &dw.operator_, &id, NULL, &a, &err), VD_E_DENIED);
+    assert_int_equal(vd_desk_alerts(dw.d, &dw.operator_, &f, &a, 1, &n, &err), VD_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(vd_desk_review(dw.d, &dw.operator_, &id, VD_VERDICT_MATCH, NULL, &err),
+                     VD_E_DENIED);
+    assert_int_equal(vd_desk_alert(dw.d, &dw.auditor, &id, NULL, &a, &err), VD_E_DENIED);
+    assert_int_equal(vd_desk_alert(dw.d, &dw.auditor, &id, "court order 12", &a, &err), VD_OK);
+    assert_int_equal(vd_desk_run_end(&live.run, &err), VD_OK);
+    struct vd_store_deployment row;
+    assert_int_equal(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err), VD_OK);
+    assert_int_equal(row.state, VD_DEPLOYMENT_PROHIBITED);
+    assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED);
+    finish();
+}
+
+static void nobody_asks_the_towns(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    begin();
+    started(&err);
+    UNTIL(watching());
+    desk_pass(61 * VD_SECOND_NS); /* no tick: the daemon hangs */
+    UNTIL(!watching());
+    assert_false(vd_desk_run_over(live.run));
+    assert_int_equal(vd_desk_tick(dw.d, &err), VD_OK);
+    UNTIL(watching());
+    assert_int_equal(vd_desk_run_end(&live.run, &err), VD_OK);
+    finish();
+}
+
+/* (4) of DEPLOYMENT: killed while running; started again; killed again; past its end. */
+static void crashes(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct vd_store_deployment row;
+    begin();
+    for (int round = 0; round < 2; round++) {
+        vd_desk_close(&dw.d);
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (!child) {
+            struct vd_desk_options o = {.dir = dw.dir,
+                                        .clock = &desk_clock,
+                                        .boot = "boot-a",
+                                        .origin = "example.org/desk"};
+            if (vd_desk_open(&dw.d, &o, &err) || start(&dw.operator_, &err))
+                _exit(1);
+            for (int i = 0; i < 2000 && !atomic_load(&live.alerts); i++)
+                usleep(5000);
+            _exit(atomic_load(&live.alerts) ? 9 : 2);
+        }
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(WEXITSTATUS(status), 9);
+        desk_pass(600 * VD_SECOND_NS);
+        struct vd_desk_options o = {
+            .dir = dw.dir, .clock = &desk_clock, .boot = "boot-a", .origin = "example.org/desk"};
+        if (vd_desk_open(&dw.d, &o, &err))
+            fail_msg("%s", err.msg);
+        assert_int_equal(vd_desk_tick(dw.d, &err), VD_OK);
+        assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_CANCELLED), 0);
+        assert_true(desk_recorded(VD_AUDIT_ALERT_RAISED) >= 1);
+    }
+    desk_pass(H(5));
+    assert_int_equal(vd_desk_tick(dw.d, &err), VD_OK);
+    assert_int_equal(vd_desk_tick(dw.d, &err), VD_OK);
+    assert_int_equal(desk_recorded_with(VD_AUDIT_DEPLOYMENT_CANCELLED, "\"recovered\":true"), 1);
+    assert_int_equal(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err), VD_OK);
+    assert_true(row.ended_ns > 0);
+    assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED);
+    finish();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_whole_life),        cmocka_unit_test(stops_and_resumes),
+        cmocka_unit_test(ends_by_itself),        cmocka_unit_test(a_moratorium_ends_it),
+        cmocka_unit_test(nobody_asks_the_towns), cmocka_unit_test(crashes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
