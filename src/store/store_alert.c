@@ -334,6 +334,6 @@ vd_status vd_store_adjudications(struct vd_store *s, const struct vd_store_id *a
                                  struct vd_store_adjudication *out, size_t cap, size_t *n,
                                  struct vd_err *err)
 {
-    return list(s, "adjudications", adjudication_cols, "WHERE alert=?1 ORDER BY at_ns,who LIMIT ?2",
+    return list(s, "adjudications", adjudication_cols, "WHERE alert=?1 ORDER BY rowid LIMIT ?2",
                 alert, out, sizeof *out, cap, n, err);
 }

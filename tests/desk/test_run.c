@@ -138,6 +138,12 @@ static void describe(void)
         (unsigned long long)v.stats.alerts_refused, (int)v.st, v.err.msg);
 }
 
+#define GOOD(call)                                                                                 \
+    do {                                                                                           \
+        if (call)                                                                                  \
+            fail_msg("%s: %s", #call, err.msg);                                                    \
+    } while (0)
+
 /* Real time passes until it is so; the test fails after ten seconds. */
 #define UNTIL(cond)                                                                                \
     do {                                                                                           \
@@ -174,19 +180,17 @@ static void the_whole_life(void **state)
     assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED); /* not twice */
     live.run = first;
     UNTIL(atomic_load(&live.alerts) >= 1);
-    assert_int_equal(vd_desk_alerts(dw.d, &dw.operator_, &f, a, 4, &n, &err), VD_OK);
+    GOOD(vd_desk_alerts(dw.d, &dw.operator_, &f, a, 4, &n, &err));
     assert_true(n >= 1);
     assert_string_equal(a[0].person, "Pat Wanted");
     assert_string_equal(a[0].category, "court-warrant");
     assert_string_equal(a[0].row.camera, "van-1");
     assert_true(a[0].row.similarity >= 0.5 && a[0].c.phase == VD_CASE_OPEN);
-    assert_int_equal(vd_desk_alert_picture(dw.d, &dw.operator_, &a[0].row.id, "crop", jpeg,
-                                           sizeof jpeg, &bytes, &err),
-                     VD_OK);
+    GOOD(vd_desk_alert_picture(dw.d, &dw.operator_, &a[0].row.id, "crop", jpeg, sizeof jpeg, &bytes,
+                               &err));
     assert_true(bytes == 3000 && jpeg[0] == 'J');
-    assert_int_equal(vd_desk_alert_picture(dw.d, &dw.operator_, &a[0].row.id, "image", jpeg,
-                                           sizeof jpeg, &bytes, &err),
-                     VD_OK);
+    GOOD(vd_desk_alert_picture(dw.d, &dw.operator_, &a[0].row.id, "image", jpeg, sizeof jpeg,
+                               &bytes, &err));
     assert_string_equal(jpeg, "not really a JPEG");
     assert_int_equal(desk_recorded(VD_AUDIT_ALERT_SHOWN), 2);
     assert_int_equal(vd_desk_alert_picture(dw.d, &dw.admin, &a[0].row.id, "crop", jpeg, sizeof jpeg,
@@ -196,28 +200,27 @@ static void the_whole_life(void **state)
     /* two persons, the second blind to the first */
     const struct vd_store_id id = a[0].row.id;
     assert_int_equal(vd_desk_engage(dw.d, &dw.engager, &id, &err), VD_E_DENIED);
-    assert_int_equal(vd_desk_review(dw.d, &dw.operator_, &id, VD_VERDICT_MATCH, "[\"ears\"]", &err),
-                     VD_OK);
+    GOOD(vd_desk_review(dw.d, &dw.operator_, &id, VD_VERDICT_MATCH, "[\"ears\"]", &err));
     assert_int_equal(vd_desk_review(dw.d, &dw.operator_, &id, VD_VERDICT_MATCH, NULL, &err),
                      VD_E_DENIED);
-    assert_int_equal(vd_desk_alert(dw.d, &dw.other, &id, NULL, &a[0], &err), VD_OK);
+    GOOD(vd_desk_alert(dw.d, &dw.other, &id, NULL, &a[0], &err));
     assert_int_equal(a[0].c.review_n, 0);
-    assert_int_equal(vd_desk_alert(dw.d, &dw.operator_, &id, NULL, &a[0], &err), VD_OK);
+    GOOD(vd_desk_alert(dw.d, &dw.operator_, &id, NULL, &a[0], &err));
     assert_int_equal(a[0].c.review_n, 1);
-    assert_int_equal(vd_desk_review(dw.d, &dw.other, &id, VD_VERDICT_MATCH, NULL, &err), VD_OK);
-    assert_int_equal(vd_desk_engage(dw.d, &dw.engager, &id, &err), VD_OK);
+    GOOD(vd_desk_review(dw.d, &dw.other, &id, VD_VERDICT_MATCH, NULL, &err));
+    GOOD(vd_desk_engage(dw.d, &dw.engager, &id, &err));
     struct vd_engagement o = {.confirmed = 1, .action = VD_ACTION_ARREST, .minutes = 4};
     assert_int_equal(vd_desk_outcome(dw.d, &dw.operator_, &id, &o, &err), VD_E_DENIED);
-    assert_int_equal(vd_desk_outcome(dw.d, &dw.engager, &id, &o, &err), VD_OK);
-    assert_int_equal(vd_desk_alert(dw.d, &dw.auditor, &id, "inquiry 7", &a[0], &err), VD_OK);
+    GOOD(vd_desk_outcome(dw.d, &dw.engager, &id, &o, &err));
+    GOOD(vd_desk_alert(dw.d, &dw.auditor, &id, "inquiry 7", &a[0], &err));
     assert_int_equal(a[0].c.phase, VD_CASE_CLOSED);
     assert_int_equal(desk_recorded_with(VD_AUDIT_ALERT_OUTCOME, "\"flagged\":true"), 1); /* R35 */
 
-    assert_int_equal(vd_desk_run_end(&live.run, &err), VD_OK);
+    GOOD(vd_desk_run_end(&live.run, &err));
     assert_null(live.run);
-    assert_int_equal(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err), VD_OK);
+    GOOD(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err));
     assert_true(row.ended_ns > 0 && row.state == VD_DEPLOYMENT_ENDED);
-    assert_int_equal(vd_store_watchlist_get(vd_desk_store(dw.d), &live.list_id, &w, &err), VD_OK);
+    GOOD(vd_store_watchlist_get(vd_desk_store(dw.d), &live.list_id, &w, &err));
     assert_true(w.erase_after_ns <= desk_clock.wall_ns(NULL)); /* due now (R24) */
     assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_STARTED), 1);
     assert_int_equal(desk_recorded_with(VD_AUDIT_DEPLOYMENT_CANCELLED, "\"alerts_true\":1"), 1);
@@ -235,7 +238,7 @@ static void stops_and_resumes(void **state)
     UNTIL(watching());
     assert_int_equal(vd_desk_runs(dw.d, v), 1);
     assert_string_equal(v[0].name, "main-street");
-    assert_int_equal(vd_desk_stop(dw.d, "a bystander", &live.id, "that is a child", &err), VD_OK);
+    GOOD(vd_desk_stop(dw.d, "a bystander", &live.id, "that is a child", &err));
     UNTIL(!watching());
     const uint64_t embeds = atomic_load(&fake_embeds);
     usleep(200000);
@@ -244,14 +247,14 @@ static void stops_and_resumes(void **state)
     assert_int_equal(vd_desk_resume(dw.d, &dw.operator_, PASSWORD, &live.id, &err), VD_E_DENIED);
     assert_int_equal(vd_desk_resume(dw.d, &dw.officer, "wrong password", &live.id, &err),
                      VD_E_DENIED);
-    assert_int_equal(vd_desk_resume(dw.d, &dw.officer, PASSWORD, &live.id, &err), VD_OK);
+    GOOD(vd_desk_resume(dw.d, &dw.officer, PASSWORD, &live.id, &err));
     UNTIL(watching());
-    assert_int_equal(vd_desk_stop(dw.d, "x", &live.id, "again", &err), VD_OK);
+    GOOD(vd_desk_stop(dw.d, "x", &live.id, "again", &err));
     UNTIL(!watching());
-    assert_int_equal(vd_desk_resume(dw.d, &dw.officer, PASSWORD, &live.id, &err), VD_OK);
+    GOOD(vd_desk_resume(dw.d, &dw.officer, PASSWORD, &live.id, &err));
     assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_STOPPED), 2);
     assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_RESUMED), 2);
-    assert_int_equal(vd_desk_run_end(&live.run, &err), VD_OK);
+    GOOD(vd_desk_run_end(&live.run, &err));
     finish();
 }
 
@@ -265,7 +268,7 @@ static void ends_by_itself(void **state)
     desk_pass(H(5)); /* its end */
     UNTIL(vd_desk_run_over(live.run));
     UNTIL(!watching());
-    assert_int_equal(vd_desk_run_end(&live.run, &err), VD_OK);
+    GOOD(vd_desk_run_end(&live.run, &err));
     assert_int_equal(desk_recorded_with(VD_AUDIT_DEPLOYMENT_CANCELLED, "\"why\":\"ended\""), 1);
     finish();
 }
@@ -280,25 +283,25 @@ static void a_moratorium_ends_it(void **state)
     begin();
     started(&err);
     UNTIL(atomic_load(&live.alerts) >= 1);
-    assert_int_equal(vd_desk_alerts(dw.d, &dw.operator_, &f, &a, 1, &n, &err), VD_OK);
+    GOOD(vd_desk_alerts(dw.d, &dw.operator_, &f, &a, 1, &n, &err));
     assert_int_equal(n, 1);
     const struct vd_store_id id = a.row.id;
-    assert_int_equal(desk_bring(VD_DOC_MORATORIUM, "reason: enough\n", CLERKS, &err), VD_OK);
+    GOOD(desk_bring(VD_DOC_MORATORIUM, "reason: enough\n", CLERKS, &err));
     desk_pass(30 * VD_SECOND_NS);
-    assert_int_equal(vd_desk_tick(dw.d, &err), VD_OK);
+    GOOD(vd_desk_tick(dw.d, &err));
     UNTIL(vd_desk_run_over(live.run));
     UNTIL(!watching());
     /* what was obtained is sealed (R65): not for operators, for an auditor with a reference */
     assert_int_equal(vd_desk_alert(dw.d, &dw.operator_, &id, NULL, &a, &err), VD_E_DENIED);
-    assert_int_equal(vd_desk_alerts(dw.d, &dw.operator_, &f, &a, 1, &n, &err), VD_OK);
+    GOOD(vd_desk_alerts(dw.d, &dw.operator_, &f, &a, 1, &n, &err));
     assert_int_equal(n, 0);
     assert_int_equal(vd_desk_review(dw.d, &dw.operator_, &id, VD_VERDICT_MATCH, NULL, &err),
                      VD_E_DENIED);
     assert_int_equal(vd_desk_alert(dw.d, &dw.auditor, &id, NULL, &a, &err), VD_E_DENIED);
-    assert_int_equal(vd_desk_alert(dw.d, &dw.auditor, &id, "court order 12", &a, &err), VD_OK);
-    assert_int_equal(vd_desk_run_end(&live.run, &err), VD_OK);
+    GOOD(vd_desk_alert(dw.d, &dw.auditor, &id, "court order 12", &a, &err));
+    GOOD(vd_desk_run_end(&live.run, &err));
     struct vd_store_deployment row;
-    assert_int_equal(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err), VD_OK);
+    GOOD(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err));
     assert_int_equal(row.state, VD_DEPLOYMENT_PROHIBITED);
     assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED);
     finish();
@@ -314,9 +317,9 @@ static void nobody_asks_the_towns(void **state)
     desk_pass(61 * VD_SECOND_NS); /* no tick: the daemon hangs */
     UNTIL(!watching());
     assert_false(vd_desk_run_over(live.run));
-    assert_int_equal(vd_desk_tick(dw.d, &err), VD_OK);
+    GOOD(vd_desk_tick(dw.d, &err));
     UNTIL(watching());
-    assert_int_equal(vd_desk_run_end(&live.run, &err), VD_OK);
+    GOOD(vd_desk_run_end(&live.run, &err));
     finish();
 }
 
@@ -350,15 +353,15 @@ static void crashes(void **state)
             .dir = dw.dir, .clock = &desk_clock, .boot = "boot-a", .origin = "example.org/desk"};
         if (vd_desk_open(&dw.d, &o, &err))
             fail_msg("%s", err.msg);
-        assert_int_equal(vd_desk_tick(dw.d, &err), VD_OK);
+        GOOD(vd_desk_tick(dw.d, &err));
         assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_CANCELLED), 0);
         assert_true(desk_recorded(VD_AUDIT_ALERT_RAISED) >= 1);
     }
     desk_pass(H(5));
-    assert_int_equal(vd_desk_tick(dw.d, &err), VD_OK);
-    assert_int_equal(vd_desk_tick(dw.d, &err), VD_OK);
+    GOOD(vd_desk_tick(dw.d, &err));
+    GOOD(vd_desk_tick(dw.d, &err));
     assert_int_equal(desk_recorded_with(VD_AUDIT_DEPLOYMENT_CANCELLED, "\"recovered\":true"), 1);
-    assert_int_equal(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err), VD_OK);
+    GOOD(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err));
     assert_true(row.ended_ns > 0);
     assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED);
     finish();
