@@ -35,7 +35,7 @@ static enum vd_isa hardware(void)
         bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL;
     if ((xcr0 & ZMM_K) != ZMM_K || (b7 & avx512_b) != avx512_b)
         return VD_ISA_AVX2;
-    return VD_ISA_AVX512;
+    return c7 & bit_AVX512VNNI ? VD_ISA_VNNI : VD_ISA_AVX512;
 }
 
 unsigned vd_fpu_flush_begin(void)
@@ -113,8 +113,8 @@ vd_status vd_isa_parse(const char *text, enum vd_isa *out, struct vd_err *err)
     if (!text || !*text || !strcmp(text, "auto"))
         return VD_OK;
     if (by_name(text, &want))
-        return vd_fail(err, VD_E_INVAL, "unknown instruction set '%s': use auto, c, avx2 or avx512",
-                       text);
+        return vd_fail(err, VD_E_INVAL,
+                       "unknown instruction set '%s': use auto, c, avx2, avx512 or vnni", text);
     if (want > hardware())
         return vd_fail(err, VD_E_UNSUPPORTED,
                        "this machine has no %s: its highest level is %s (use auto)", text,
@@ -129,7 +129,9 @@ vd_status vd_isa_parse(const char *text, enum vd_isa *out, struct vd_err *err)
 
 const char *vd_isa_name(enum vd_isa isa)
 {
-    static const char *const names[VD_ISA_LEVELS] = {
-        [VD_ISA_C] = "c", [VD_ISA_AVX2] = "avx2", [VD_ISA_AVX512] = "avx512"};
+    static const char *const names[VD_ISA_LEVELS] = {[VD_ISA_C] = "c",
+                                                     [VD_ISA_AVX2] = "avx2",
+                                                     [VD_ISA_AVX512] = "avx512",
+                                                     [VD_ISA_VNNI] = "vnni"};
     return (unsigned)isa < VD_ISA_LEVELS ? names[isa] : "?";
 }

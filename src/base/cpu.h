@@ -12,13 +12,14 @@ enum vd_isa {
     VD_ISA_C = 0,      /**< plain C reference */
     VD_ISA_AVX2 = 1,   /**< AVX2, FMA, F16C, BMI1/2 */
     VD_ISA_AVX512 = 2, /**< F, BW, CD, DQ, VL */
+    VD_ISA_VNNI = 3,   /**< AVX512 and its VNNI */
     VD_ISA_LEVELS
 };
 
 /** Highest level that this machine can run, lowered (never raised) by $VEDETTE_ISA, the mask. */
 enum vd_isa vd_isa_detect(void);
-/** Parse "auto"/NULL/"" (detected), "c", "avx2", "avx512". VD_E_UNSUPPORTED when the machine lacks
- *  it or the mask hides it, VD_E_INVAL for another word. */
+/** Parse "auto"/NULL/"" (detected), "c", "avx2", "avx512", "vnni". VD_E_UNSUPPORTED when the
+ * machine lacks it or the mask hides it, VD_E_INVAL for another word. */
 vd_status vd_isa_parse(const char *text, enum vd_isa *out, struct vd_err *err);
 const char *vd_isa_name(enum vd_isa isa);
 /** CPU brand string into buf, always terminated. */

@@ -117,7 +117,7 @@ extern struct vd_cli_common vd_cli;
          0},                                                                                       \
     {                                                                                              \
         "isa", 0, VD_OPT_STRING, &vd_cli.isa, "LEVEL",                                             \
-            "Highest instruction set to use: auto, c, avx2, avx512 (default: auto).", 0, 0         \
+            "Highest instruction set: auto, c, avx2, avx512, vnni (default: auto).", 0, 0          \
     }
 #define VD_OPTS_END                                                                                \
     {                                                                                              \

@@ -23,6 +23,12 @@ void vd_kern_init_c(struct vd_kern *k)
         .unpack_nc16_f32 = vd_unpack_nc16_f32_c,
         .sigmoid_f32 = vd_sigmoid_f32_c,
         .dot_rows_f32 = vd_dot_rows_f32_c,
+        .conv_q8 = vd_conv_q8_c,
+        .dwconv_q8 = vd_dwconv_q8_c,
+        .quant_q8 = vd_quant_q8_c,
+        .dequant_q8 = vd_dequant_q8_c,
+        .add_q8 = vd_add_q8_c,
+        .max2x2_q8 = vd_max2x2_q8_c,
     };
 }
 
@@ -33,9 +39,13 @@ void vd_kern_init(struct vd_kern *k, enum vd_isa isa)
     if (isa < VD_ISA_AVX2)
         return;
     vd_kern_init_avx2(k);
+    vd_kern_init_q8_avx2(k);
     if (isa < VD_ISA_AVX512)
         return;
     vd_kern_init_avx512(k);
+    if (isa < VD_ISA_VNNI)
+        return;
+    vd_kern_init_q8_vnni(k);
 #else
     (void)isa;
 #endif

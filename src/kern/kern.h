@@ -97,6 +97,9 @@ struct vd_pool_f32 {
     int32_t average, exclude_pad;
 };
 
+struct vd_conv_q8;
+struct vd_dwconv_q8;
+
 /** The table: a value, filled once by vd_kern_init() and const from then on. */
 struct vd_kern {
     enum vd_isa isa;
@@ -139,6 +142,21 @@ struct vd_kern {
      *  aligned: the gallery's scan. */
     void (*dot_rows_f32)(const float *refs, const float *probe, float *out, size_t n,
                          size_t dim_pad);
+
+    /** Eight-bit networks: kern/q8.h. */
+    void (*conv_q8)(const struct vd_conv_q8 *c);
+    void (*dwconv_q8)(const struct vd_dwconv_q8 *c);
+    /** n pixels of one block: dst = byte(round(src*inv[lane] + zero[lane])), fused; NaN becomes
+     * 255. */
+    void (*quant_q8)(const float *src, uint8_t *dst, size_t n, const float *inv, const float *zero);
+    /** dst = (src - zero[lane])*scale[lane] */
+    void (*dequant_q8)(const uint8_t *src, float *dst, size_t n, const float *scale,
+                       const float *zero);
+    /** One block: dst = byte(round(max(a*sa + (b*sb + c), lo))), fused; sa, sb, c, lo by lane. */
+    void (*add_q8)(const uint8_t *a, const uint8_t *b, uint8_t *dst, size_t n, const float *sa,
+                   const float *sb, const float *c, const float *lo);
+    /** Maximum of 2x2, stride 2, one block: out_h x out_w pixels of 16 bytes, rows of src in_w. */
+    void (*max2x2_q8)(const uint8_t *src, uint8_t *dst, int32_t in_w, int32_t out_h, int32_t out_w);
 
     /** Colour rows for the detector and the aligner: see vision/resize.h and vision/align.h, which
      *  own the meaning; plain-C in every level until measured worth more. */

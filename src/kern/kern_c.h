@@ -27,6 +27,15 @@ void vd_unpack_nc16_f32_c(const float *src, size_t src_block_stride, float *dst,
 void vd_sigmoid_f32_c(const float *src, float *dst, size_t n);
 void vd_dot_rows_f32_c(const float *refs, const float *probe, float *out, size_t n, size_t dim_pad);
 
+void vd_conv_q8_c(const struct vd_conv_q8 *c);
+void vd_dwconv_q8_c(const struct vd_dwconv_q8 *c);
+void vd_quant_q8_c(const float *src, uint8_t *dst, size_t n, const float *inv, const float *zero);
+void vd_dequant_q8_c(const uint8_t *src, float *dst, size_t n, const float *scale,
+                     const float *zero);
+void vd_add_q8_c(const uint8_t *a, const uint8_t *b, uint8_t *dst, size_t n, const float *sa,
+                 const float *sb, const float *c, const float *lo);
+void vd_max2x2_q8_c(const uint8_t *src, uint8_t *dst, int32_t in_w, int32_t out_h, int32_t out_w);
+
 /** The epilogue of one value in lane `lane` of a block whose bias and slope start at ep's. */
 float vd_epilogue_one_c(float x, const struct vd_epilogue *ep, size_t lane, const float *add);
 

@@ -73,7 +73,7 @@ static size_t found_in_pages(const float *pattern, size_t floats)
 
 static uint64_t rng = 1;
 static const uint8_t model_a[VD_DIGEST_BYTES] = {1, 2, 3}, model_b[VD_DIGEST_BYTES] = {1, 2, 4};
-static const char *const levels[] = {"c", "avx2", "avx512"};
+static const char *const levels[] = {"c", "avx2", "avx512", "vnni"};
 
 static double uniform(void)
 {

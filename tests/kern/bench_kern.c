@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "kern/checkkern.h"
+#include "kern/q8.h"
 
 enum { FLOATS = 1 << 20, ROUNDS = 15 };
 static float *a, *b, *w, *scratch;
@@ -155,6 +156,74 @@ static void run_dot(const struct vd_kern *k)
     k->dot_rows_f32(a, w, b, 1000, 512);
 }
 
+/* The same convolution as run_conv() in bytes: its time beside that of conv_f32 is the gain. */
+static void run_conv_q8(const struct vd_kern *k)
+{
+    struct vd_conv_q8 c = {.src = (const uint8_t *)a,
+                           .src_zero = (const uint8_t *)a,
+                           .dst_u8 = (uint8_t *)b,
+                           .wgt = (const int8_t *)w,
+                           .src_block_stride = 28 * 28 * VD_NC,
+                           .dst_block_stride = 28 * 28 * VD_NC,
+                           .ci_b = 8,
+                           .co_b = 8,
+                           .in_h = 28,
+                           .in_w = 28,
+                           .out_h = 28,
+                           .out_w = 28,
+                           .kh = 3,
+                           .kw = 3,
+                           .stride_h = 1,
+                           .stride_w = 1,
+                           .pad_top = 1,
+                           .pad_left = 1,
+                           .dil_h = 1,
+                           .dil_w = 1,
+                           .row1 = 28,
+                           .ep = {.scale = w, .bias = w, .slope = w, .act = VD_ACT_PRELU}};
+    k->conv_q8(&c);
+}
+static void run_dw_q8(const struct vd_kern *k)
+{
+    const int16_t *s = (const int16_t *)w;
+    struct vd_dwconv_q8 c = {.src = (const uint8_t *)a,
+                             .src_zero = (const uint8_t *)a,
+                             .dst_u8 = (uint8_t *)b,
+                             .wgt = s,
+                             .bias = s,
+                             .pos = s,
+                             .neg = s,
+                             .zero = s,
+                             .src_block_stride = 56 * 56 * VD_NC,
+                             .dst_block_stride = 56 * 56 * VD_NC,
+                             .c_b = 4,
+                             .in_h = 56,
+                             .in_w = 56,
+                             .out_h = 56,
+                             .out_w = 56,
+                             .stride = 1,
+                             .pad_top = 1,
+                             .pad_left = 1,
+                             .row1 = 56};
+    k->dwconv_q8(&c);
+}
+static void run_quant_q8(const struct vd_kern *k)
+{
+    k->quant_q8(a, (uint8_t *)b, 1 << 12, w, w);
+}
+static void run_dequant_q8(const struct vd_kern *k)
+{
+    k->dequant_q8((const uint8_t *)a, b, 1 << 12, w, w);
+}
+static void run_add_q8(const struct vd_kern *k)
+{
+    k->add_q8((const uint8_t *)a, (const uint8_t *)a, (uint8_t *)b, 1 << 12, w, w, w, w);
+}
+static void run_max_q8(const struct vd_kern *k)
+{
+    k->max2x2_q8((const uint8_t *)a, (uint8_t *)b, 80, 40, 40);
+}
+
 #define KERNEL(name, check, bench)                                                                 \
     {                                                                                              \
 #name, offsetof(struct vd_kern, name), check, bench                                        \
@@ -173,6 +242,12 @@ const struct ck_kernel ck_kernels[] = {
     KERNEL(unpack_nc16_f32, ck_unpack, run_unpack),
     KERNEL(sigmoid_f32, ck_sigmoid, run_sigmoid),
     KERNEL(dot_rows_f32, ck_dot_rows, run_dot),
+    KERNEL(conv_q8, ck_conv_q8, run_conv_q8),
+    KERNEL(dwconv_q8, ck_dwconv_q8, run_dw_q8),
+    KERNEL(quant_q8, ck_quant_q8, run_quant_q8),
+    KERNEL(dequant_q8, ck_dequant_q8, run_dequant_q8),
+    KERNEL(add_q8, ck_add_q8, run_add_q8),
+    KERNEL(max2x2_q8, ck_max2x2_q8, run_max_q8),
 };
 const size_t ck_kernels_n = sizeof ck_kernels / sizeof ck_kernels[0];
 

@@ -68,7 +68,7 @@ static int choose_levels(void)
         if (isa_wanted && !strcmp(isa_wanted, vd_isa_name((enum vd_isa)i)))
             want = (enum vd_isa)i;
     if (isa_wanted && want == VD_ISA_LEVELS) {
-        fprintf(stderr, "checkkern: unknown level '%s': c, avx2 or avx512\n", isa_wanted);
+        fprintf(stderr, "checkkern: unknown level '%s': c, avx2, avx512 or vnni\n", isa_wanted);
         return 2;
     }
     for (int i = 0; i < VD_ISA_LEVELS; i++) {
@@ -139,6 +139,11 @@ static void apply_nothing(struct vd_kern *k)
     (void)k;
 }
 
+static const struct ck_mutant *mutant(size_t m)
+{
+    return m < ck_mutants_n ? &ck_mutants[m] : &ck_mutants_q8[m - ck_mutants_n];
+}
+
 static int mutants(void)
 {
     size_t survivors = 0;
@@ -153,19 +158,20 @@ static int mutants(void)
             printf("FAIL %s: the healthy kernel does not pass\n", ck_kernels[i].name);
             survivors++;
         }
-        for (size_t m = 0; m < ck_mutants_n; m++)
-            n += !strcmp(ck_mutants[m].kernel, ck_kernels[i].name);
+        for (size_t m = 0; m < ck_mutants_n + ck_mutants_q8_n; m++)
+            n += !strcmp(mutant(m)->kernel, ck_kernels[i].name);
         if (!n) {
             printf("FAIL %s has no mutant\n", ck_kernels[i].name);
             survivors++;
         }
     }
-    for (size_t m = 0; m < ck_mutants_n; m++) {
-        int bad = caught(ck_mutants[m].kernel, ck_mutants[m].apply, &status);
-        printf("%-4s %s\n", bad ? "ok" : "FAIL", ck_mutants[m].name);
+    for (size_t m = 0; m < ck_mutants_n + ck_mutants_q8_n; m++) {
+        int bad = caught(mutant(m)->kernel, mutant(m)->apply, &status);
+        printf("%-4s %s\n", bad ? "ok" : "FAIL", mutant(m)->name);
         survivors += !bad;
     }
-    printf("%zu mutants of level %s, %zu findings\n", ck_mutants_n, ck_levels[0].name, survivors);
+    printf("%zu mutants of level %s, %zu findings\n", ck_mutants_n + ck_mutants_q8_n,
+           ck_levels[0].name, survivors);
     return survivors ? 1 : 0;
 }
 

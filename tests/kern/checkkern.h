@@ -45,6 +45,15 @@ float *ck_floats(size_t n);
 float *ck_input(size_t n, enum ck_kind kind);
 /** An output whose floats must all stay canaries until want and tol say otherwise. */
 struct ck_out ck_output(size_t n);
+/** The same for bytes, which may begin anywhere. */
+uint8_t *ck_bytes(size_t n);
+struct ck_byte_out {
+    uint8_t *p;
+    size_t n;
+    int16_t *want; /**< CK_CANARY or the byte */
+};
+struct ck_byte_out ck_byte_output(size_t n);
+void ck_run_bytes(ck_call call, const void *arg, struct ck_byte_out *out);
 /** Describe the case for failures. */
 void ck_case(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /** Run on every level, verify every float and the surroundings. */
@@ -108,6 +117,12 @@ void ck_pack(enum ck_place place, int thorough);
 void ck_unpack(enum ck_place place, int thorough);
 void ck_sigmoid(enum ck_place place, int thorough);
 void ck_dot_rows(enum ck_place place, int thorough);
+void ck_conv_q8(enum ck_place place, int thorough);
+void ck_dwconv_q8(enum ck_place place, int thorough);
+void ck_quant_q8(enum ck_place place, int thorough);
+void ck_dequant_q8(enum ck_place place, int thorough);
+void ck_add_q8(enum ck_place place, int thorough);
+void ck_max2x2_q8(enum ck_place place, int thorough);
 
 /** Time every kernel at every level; `only` as on the command line. */
 void ck_bench(const char *only);
@@ -118,6 +133,8 @@ struct ck_mutant {
 };
 extern const struct ck_mutant ck_mutants[];
 extern const size_t ck_mutants_n;
+extern const struct ck_mutant ck_mutants_q8[];
+extern const size_t ck_mutants_q8_n;
 /** The table that mutants call after, or before, their sin. */
 extern struct vd_kern ck_healthy;
 

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 
-LEVELS = ["c", "avx2", "avx512"]
+LEVELS = ["c", "avx2", "avx512", "vnni"]
 
 
 def run(qemu, cpu, *command):

@@ -10,7 +10,7 @@
 
 #include "kern/checkkern.h"
 
-enum { SLOTS = 10, SLOT_BYTES = 2 << 20, PAGE = 4096, AROUND = PAGE / 4, SHOWN = 5 };
+enum { SLOTS = 14, SLOT_BYTES = 2 << 20, PAGE = 4096, AROUND = PAGE / 4, SHOWN = 5 };
 
 static const uint32_t canary = 0x7fa5c3e1u; /* a NaN: whoever computes with it shows */
 
@@ -73,6 +73,26 @@ float *ck_input(size_t n, enum ck_kind kind)
     float *p = ck_floats(n);
     ck_fill(p, n, kind);
     return p;
+}
+
+uint8_t *ck_bytes(size_t n)
+{
+    ck_floats(0);
+    struct slot *s = &slots[slots_used - 1];
+    if (n > SLOT_BYTES - PAGE)
+        die("a case is too large for its slots");
+    s->p = (float *)(void *)(place_now == CK_END ? s->base + SLOT_BYTES - n : s->base);
+    s->n = 1;
+    return (uint8_t *)s->p;
+}
+
+struct ck_byte_out ck_byte_output(size_t n)
+{
+    struct ck_byte_out o = {.p = ck_bytes(n), .n = n, .want = (int16_t *)(void *)want_store};
+    slots[slots_used - 1].output = 1;
+    for (size_t i = 0; i < n; i++)
+        o.want[i] = CK_CANARY;
+    return o;
 }
 
 struct ck_out ck_output(size_t n)
@@ -183,6 +203,35 @@ void ck_run(ck_call call, const void *arg, struct ck_out *out)
         vd_fpu_flush_end(saved);
         protect(PROT_READ | PROT_WRITE);
         verify(ck_levels[i].name, out);
+    }
+}
+
+/* Twice, over different paint: a byte has no value that only a canary has. */
+void ck_run_bytes(ck_call call, const void *arg, struct ck_byte_out *out)
+{
+    for (int i = 0; i < 2 * ck_levels_n; i++) {
+        const int paint_now = i % 2 ? 0xa5 : 0x5a;
+        uint8_t *from = place_now == CK_END ? out->p - PAGE : out->p;
+        memset(from, paint_now, out->n + PAGE);
+        protect(PROT_READ);
+        unsigned saved = vd_fpu_flush_begin();
+        call(&ck_levels[i / 2].kern, arg);
+        vd_fpu_flush_end(saved);
+        protect(PROT_READ | PROT_WRITE);
+        for (size_t k = 0; k < out->n; k++) {
+            int want = out->want[k] < 0 ? paint_now : out->want[k];
+            if (out->p[k] == want)
+                continue;
+            complain(ck_levels[i / 2].name, "byte %zu is %d, wanted %d%s", k, out->p[k], want,
+                     out->want[k] < 0 ? ": it must not be written" : "");
+            break;
+        }
+        for (size_t k = 0; k < PAGE; k++)
+            if ((place_now == CK_END ? from : out->p + out->n)[k] != paint_now) {
+                complain(ck_levels[i / 2].name, "written beside the output");
+                break;
+            }
+        ck_floats_checked += out->n;
     }
 }
 

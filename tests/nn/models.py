@@ -80,7 +80,7 @@ def levels(server, folder):
                      [h.make_tensor_value_info("y", T.FLOAT, [1, 1, 2, 2])])
     onnx.save(h.make_model(g, opset_imports=[h.make_opsetid("", 13)]), str(tiny))
     out = []
-    for isa in ("c", "avx2", "avx512"):
+    for isa in ("c", "avx2", "avx512", "vnni"):
         o = Ours(server, tiny, (1, 1, 2, 2), isa)
         if o.ready:
             out.append(isa)

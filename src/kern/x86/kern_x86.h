@@ -6,5 +6,7 @@
 
 void vd_kern_init_avx2(struct vd_kern *k);
 void vd_kern_init_avx512(struct vd_kern *k);
+void vd_kern_init_q8_avx2(struct vd_kern *k);
+void vd_kern_init_q8_vnni(struct vd_kern *k); /* and isa = VD_ISA_VNNI */
 
 #endif
