@@ -312,3 +312,16 @@ void vd_engine_digest(const vd_engine *e, uint8_t out[VD_DIGEST_BYTES])
                           (double)e->nms_iou);
     vd_sha256(text, n, out); /* three lines of at most 130 bytes and one of 40 */
 }
+
+const struct vd_manifest *vd_engine_manifest(const vd_engine *e, enum vd_task task)
+{
+    switch (task) {
+    case VD_TASK_DETECTOR:
+        return e->set->detect ? &e->set->detector : NULL;
+    case VD_TASK_RECOGNISER:
+        return e->set->embed ? &e->set->recogniser : NULL;
+    case VD_TASK_REFINER:
+        return e->set->refine ? &e->set->refiner : NULL;
+    }
+    return NULL;
+}

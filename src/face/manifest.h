@@ -55,4 +55,7 @@ vd_status vd_weights_dir(const char *weights_dir, const struct vd_manifest *m, c
 
 const char *vd_task_name(enum vd_task t);
 
+/** The manifest of a model that an engine has loaded, or NULL. Lives as long as the engine. */
+const struct vd_manifest *vd_engine_manifest(const vd_engine *e, enum vd_task task);
+
 #endif

@@ -1,0 +1,216 @@
+#include "eval/collect.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "eval/shrink.h"
+#include "face/manifest.h"
+#include "media/media.h"
+
+#define THREADS_MAX 16
+#define FACES       64
+
+const char *vd_eval_state_name(enum vd_eval_state s)
+{
+    switch (s) {
+    case VD_EVAL_TEMPLATE:
+        return "template";
+    case VD_EVAL_UNREADABLE:
+        return "unreadable";
+    case VD_EVAL_NO_FACE:
+        return "no_face";
+    case VD_EVAL_NO_POINTS:
+        return "no_landmarks";
+    case VD_EVAL_REFUSED:
+        return "refused_by_quality";
+    case VD_EVAL_STATES:
+        break;
+    }
+    return "?";
+}
+
+struct crew {
+    const struct vd_eval_set *set;
+    const struct vd_eval_options *o;
+    struct vd_eval_templates *t;
+    atomic_size_t next, done; /* pictures taken and finished; all workers and the caller */
+    atomic_int stop;
+};
+
+struct worker {
+    struct crew *crew;
+    vd_engine *engine;
+    struct vd_template *templ;
+    struct vd_thread thread;
+};
+
+static const struct vd_face *choose(const struct vd_face *f, size_t n, const struct vd_image *img)
+{
+    const struct vd_face *best = NULL;
+    float tall = 0, best_d = 0;
+    for (size_t i = 0; i < n; i++)
+        tall = fmaxf(tall, f[i].box.y1 - f[i].box.y0);
+    for (size_t i = 0; i < n; i++) {
+        const float x = (f[i].box.x0 + f[i].box.x1 - (float)img->width_px) / 2;
+        const float y = (f[i].box.y0 + f[i].box.y1 - (float)img->height_px) / 2;
+        const float d = x * x + y * y;
+        if (f[i].box.y1 - f[i].box.y0 < tall / 2 || (best && d >= best_d))
+            continue;
+        best = &f[i];
+        best_d = d;
+    }
+    return best;
+}
+
+static enum vd_eval_state look(struct worker *w, const struct vd_image *img, struct vd_quality *q)
+{
+    struct vd_face face[FACES];
+    struct vd_quality_limits limits;
+    size_t n = 0;
+    if (vd_face_detect(w->engine, img, face, FACES, &n) || !n)
+        return VD_EVAL_NO_FACE;
+    const struct vd_face *f = choose(face, n < FACES ? n : FACES, img);
+    vd_quality_limits_default(&limits);
+    if (!f || !f->has_points)
+        return VD_EVAL_NO_POINTS;
+    if (vd_face_quality(w->engine, img, f, &limits, q))
+        return VD_EVAL_NO_POINTS;
+    if (w->crew->o->limits && q->reasons)
+        return VD_EVAL_REFUSED;
+    return vd_face_embed(w->engine, img, f, w->crew->o->flip, w->templ) ? VD_EVAL_NO_POINTS
+                                                                        : VD_EVAL_TEMPLATE;
+}
+
+static enum vd_eval_state one(struct worker *w, const char *path, struct vd_quality *q)
+{
+    struct vd_frame *f = NULL;
+    struct vd_shrunk small = {0};
+    enum vd_eval_state s = VD_EVAL_UNREADABLE;
+    if (vd_still_open(&f, path, NULL))
+        return s;
+    s = look(w, &f->image, q);
+    const float want = (float)w->crew->o->shrink_eye_px;
+    if (s == VD_EVAL_TEMPLATE && want > 0 && q->interocular_px > want) {
+        s = VD_EVAL_UNREADABLE;
+        if (!vd_shrink(&small, &f->image, want / q->interocular_px))
+            s = look(w, &small.image, q);
+    }
+    vd_shrunk_free(&small);
+    vd_frame_unref(&f);
+    return s;
+}
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    struct crew *c = w->crew;
+    char path[PATH_MAX];
+    while (!atomic_load(&c->stop)) {
+        const size_t i = atomic_fetch_add(&c->next, 1);
+        if (i >= c->set->n)
+            break;
+        enum vd_eval_state s = VD_EVAL_UNREADABLE;
+        if (snprintf(path, sizeof path, "%s/%s", c->set->root, c->set->image[i].file) <
+            (int)sizeof path)
+            s = one(w, path, &c->t->quality[i]);
+        c->t->state[i] = s;
+        if (s == VD_EVAL_TEMPLATE)
+            memcpy(c->t->row + i * c->t->dim_pad, w->templ->v, c->t->dim * sizeof(float));
+        vd_template_wipe(w->templ);
+        atomic_fetch_add(&c->done, 1);
+    }
+    return NULL;
+}
+
+void vd_eval_templates_free(struct vd_eval_templates **pt)
+{
+    if (!pt || !*pt)
+        return;
+    void *row = (*pt)->row;
+    if (row)
+        vd_secret_free(&row, (*pt)->n * (*pt)->dim_pad * sizeof(float));
+    free((*pt)->state);
+    free((*pt)->quality);
+    free(*pt);
+    *pt = NULL;
+}
+
+static vd_status templates_new(struct vd_eval_templates **out, const vd_engine *e, size_t n)
+{
+    struct vd_eval_templates *t = vd_zalloc(sizeof *t);
+    void *row = NULL;
+    size_t bytes;
+    *out = t;
+    if (!t)
+        return VD_E_NOMEM;
+    t->n = n;
+    const struct vd_manifest *m = vd_engine_manifest(e, VD_TASK_RECOGNISER);
+    t->dim = m && !vd_unhex(m->sha256, t->model, sizeof t->model) ? (uint32_t)m->dim : 0;
+    t->dim_pad = ((size_t)t->dim + 15) / 16 * 16;
+    t->state = vd_calloc(n, sizeof *t->state);
+    t->quality = vd_calloc(n, sizeof *t->quality);
+    if (!t->dim || !t->state || !t->quality ||
+        __builtin_mul_overflow(n, t->dim_pad * sizeof(float), &bytes) ||
+        vd_secret_alloc(&row, bytes, NULL))
+        return VD_E_NOMEM;
+    t->row = row;
+    return VD_OK;
+}
+
+static void sleep_a_little(void)
+{
+    usleep(50000);
+}
+
+vd_status vd_eval_collect(struct vd_eval_templates **out, const vd_engine *e,
+                          const struct vd_eval_set *s, const struct vd_eval_options *o,
+                          struct vd_err *err)
+{
+    struct worker w[THREADS_MAX] = {0};
+    struct crew c = {.set = s, .o = o};
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int32_t threads = o->threads > 0 ? o->threads : cores > 0 ? (int32_t)cores : 1;
+    threads = threads < THREADS_MAX ? threads : THREADS_MAX;
+    int32_t started = 0;
+    vd_status st = templates_new(out, e, s->n);
+    if (st)
+        vd_fail(err, st, "no memory for %zu templates", s->n);
+    c.t = *out;
+    for (; !st && started < threads; started++) {
+        w[started].crew = &c;
+        st = vd_templates_alloc(&w[started].templ, 1, NULL);
+        if (st)
+            vd_fail(err, st, "no memory for a template");
+        else
+            st = vd_engine_clone(&w[started].engine, e, err);
+        if (!st && vd_thread_start(&w[started].thread, "vd-eval", work, &w[started]))
+            st = vd_fail(err, VD_E_NOMEM, "no thread to be had");
+    }
+    while (!st && atomic_load(&c.done) < s->n) {
+        sleep_a_little();
+        if (o->stop && o->stop(o->opaque, atomic_load(&c.done), s->n)) {
+            atomic_store(&c.stop, 1);
+            st = vd_fail(err, VD_E_CLOSED, "stopped");
+        }
+    }
+    atomic_store(&c.stop, 1);
+    for (int32_t i = 0; i < threads; i++) {
+        vd_thread_join(&w[i].thread);
+        vd_engine_close(&w[i].engine);
+        vd_templates_free(&w[i].templ, 1);
+    }
+    for (size_t i = 0; !st && i < s->n; i++)
+        (*out)->count[(*out)->state[i]]++;
+    if (st)
+        vd_eval_templates_free(out);
+    return st;
+}
