@@ -1,6 +1,6 @@
 # `make install`: the programs, what they read, and licences. The library is in library.cmake.
 include(GNUInstallDirs)
-install(TARGETS vedette vedette-verify COMPONENT program)
+install(TARGETS vedette vedette-decoder vedette-verify COMPONENT program)
 install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/vedette/models COMPONENT program
         FILES_MATCHING PATTERN "*.yaml" PATTERN "*.json")
 install(DIRECTORY policies/ DESTINATION ${CMAKE_INSTALL_DATADIR}/vedette/policies COMPONENT program

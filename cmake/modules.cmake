@@ -34,6 +34,7 @@ endfunction()
 # What every test finds. A refused allocation is an answer that we test, not a defect.
 set(VD_TEST_ENVIRONMENT
     VEDETTE_SOURCE=${CMAKE_SOURCE_DIR} VEDETTE_CACHE=${CMAKE_SOURCE_DIR}/.cache
+    VEDETTE_DECODER=${CMAKE_BINARY_DIR}/vedette-decoder
     ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1:strict_string_checks=1
     UBSAN_OPTIONS=print_stacktrace=1
     TSAN_OPTIONS=allocator_may_return_null=1:halt_on_error=1:second_deadlock_stack=1)

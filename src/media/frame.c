@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "media/media_av.h"
+#include "media/ring.h"
 
 struct vd_frame_pool {
     pthread_mutex_t lock; /* protects free_list; nothing is taken while holding it */
@@ -84,6 +85,10 @@ void vd_frame_unref(struct vd_frame **f)
     if (atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
     av_frame_unref(b->av);
+    if (b->ring) {
+        vd_ring_release(b->ring, b->slot);
+        vd_ring_unref(&b->ring);
+    }
     if (!p) {
         box_free(b);
         return;
@@ -197,6 +202,31 @@ vd_status vd_frame_describe(struct vd_frame_box *b, struct SwsContext **sws, str
                        "picture of %dx%d; the limits are %d a side and %d megapixels", a->width,
                        a->height, VD_IMAGE_MAX_SIDE_PX, VD_MEDIA_MAX_PIXELS / 1000000);
     return direct(a, &b->f.image) ? VD_OK : convert(b, sws, err);
+}
+
+vd_status vd_frame_copy(struct vd_frame_box *b, const struct vd_image *img)
+{
+    static const int format[] = {[VD_PIX_GRAY8] = AV_PIX_FMT_GRAY8,
+                                 [VD_PIX_RGB8] = AV_PIX_FMT_RGB24,
+                                 [VD_PIX_BGR8] = AV_PIX_FMT_BGR24,
+                                 [VD_PIX_I420] = AV_PIX_FMT_YUV420P,
+                                 [VD_PIX_NV12] = AV_PIX_FMT_NV12};
+    const vd_yuv yuv = img->yuv;
+    b->av->format = format[img->format];
+    b->av->width = img->width_px;
+    b->av->height = img->height_px;
+    if (av_frame_get_buffer(b->av, VD_PAD) < 0)
+        return VD_E_NOMEM;
+    for (int i = 0; i < 3 && img->plane[i]; i++) {
+        const int bytes = av_image_get_linesize(b->av->format, b->av->width, i);
+        const int rows = i && img->format >= VD_PIX_I420 ? (b->av->height + 1) / 2 : b->av->height;
+        av_image_copy_plane(b->av->data[i], b->av->linesize[i], img->plane[i],
+                            (int)img->stride_bytes[i], bytes, rows);
+    }
+    memset(&b->f.image, 0, sizeof b->f.image);
+    (void)direct(b->av, &b->f.image);
+    b->f.image.yuv = yuv;
+    return VD_OK;
 }
 
 static void turn_plane(uint8_t *dst, int dst_stride, const uint8_t *src, ptrdiff_t src_stride,

@@ -32,22 +32,39 @@ struct vd_source_options {
     int32_t rtsp_udp;                         /**< 1 = allow UDP first; default TCP */
     int32_t max_reconnects;                   /**< live: -1 = for ever; 0 = default 5 */
     const char *format; /**< force a demuxer name, e.g. "v4l2"; NULL = by content */
+    int64_t stall_ns;   /**< live: without a picture for so long it is broken; 0 = 4 s */
+    int32_t isolate;    /**< 1: decode a file in a process of its own, too (a stranger's file) */
+    int32_t later;      /**< live: 1 = opening does not wait for the camera; reading connects */
+    /** File that holds "user:password" for a network source; NULL = what the URL says. */
+    const char *credentials_file;
 };
 
 struct vd_source;
 
-/** Open. Errors name the source with any user name and password taken out.
- *  VD_E_NOTFOUND, VD_E_IO, VD_E_FORMAT no video in it, VD_E_UNSUPPORTED codec, VD_E_LIMIT size. */
+/** Open. Network sources decode in a process of their own, with a sandbox (docs/cameras.md); files
+ *  and devices in this one. Errors name the source with any user name and password taken out.
+ *  VD_E_NOTFOUND, VD_E_IO, VD_E_FORMAT no video in it, VD_E_UNSUPPORTED codec, VD_E_LIMIT size,
+ *  VD_E_DENIED the camera wants another user name or password. */
 VD_MUST_CHECK vd_status vd_source_open(struct vd_source **out, const char *url,
                                        const struct vd_source_options *o, struct vd_err *err);
 void vd_source_close(struct vd_source **s);
 /** The next frame. VD_E_EOF at the end. A damaged frame is skipped and counted. A live source
- *  reconnects inside (bounded back-off with jitter) and returns VD_E_AGAIN at least once a second
- *  while it has nothing, so that the caller can stop. */
+ *  reconnects inside (see source.c) and returns VD_E_AGAIN at least once a second while it has
+ *  nothing, so that the caller can stop. */
 VD_MUST_CHECK vd_status vd_source_read(struct vd_source *s, struct vd_frame **out,
                                        struct vd_err *err);
 /** Make a blocked read return soon; callable from another thread. */
 void vd_source_interrupt(struct vd_source *s);
+
+enum vd_camera_state {
+    VD_CAMERA_NONE,       /**< not a live source */
+    VD_CAMERA_CONNECTING, /**< no picture yet */
+    VD_CAMERA_STREAMING,
+    VD_CAMERA_WAITING,     /**< broke; will be tried again */
+    VD_CAMERA_QUARANTINED, /**< its decoder crashed too often; tried again much later */
+    VD_CAMERA_GIVEN_UP
+};
+const char *vd_camera_state_name(enum vd_camera_state s);
 
 struct vd_source_info {
     enum vd_source_kind kind;
@@ -59,6 +76,16 @@ struct vd_source_info {
     char label[256]; /**< what to show people: no user name, no password */
     uint64_t frames_damaged, reconnects;
     char frame_name[256]; /**< stills: file name of the frame read last */
+    /* live */
+    enum vd_camera_state state;
+    uint64_t stalls, crashes, violations; /**< of decoders: see source.c */
+    uint64_t frames_dropped; /**< decoded, but all of the ring was in use: the reader is late */
+    uint64_t frames_copied;  /**< taken out of the ring because frames are held for long */
+    uint64_t
+        addresses_refused; /**< connections to others than the camera that the stream asked for */
+    int64_t connected_ns;  /**< when the stream that runs was opened (monotonic); 0 = none */
+    int32_t decoder_pid;   /**< 0 = none */
+    char why[256]; /**< what went wrong last, in words, without user name and password; "" */
 };
 void vd_source_get_info(const struct vd_source *s, struct vd_source_info *info);
 
@@ -99,5 +126,12 @@ void vd_media_codecs(char *buf, size_t cap);
 void vd_media_init(void);
 /** Copy of url without user name, password and query secrets. */
 void vd_url_redact(const char *url, char *out, size_t cap);
+/** Take the user name and password of url, as written, decoded or in base64, and all other URLs'
+ *  secrets out of a line (in place; never longer). */
+void vd_url_scrub(const char *url, char *line);
+/** Program that decodes for network sources; NULL: "vedette-decoder" beside this one, or in
+ *  ../libexec/vedette. The environment's VEDETTE_DECODER goes first. Before any source is opened.
+ */
+void vd_media_set_decoder(const char *path);
 
 #endif

@@ -1,12 +1,10 @@
 /* Names of sources without what must not be read: user names, passwords, tokens. */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <libavformat/avformat.h>
-#include <libavdevice/avdevice.h>
+#include <libavutil/base64.h>
 
-#include "base/log.h"
+#include "base/mem.h"
 #include "media/media.h"
 
 /* What may be shown of the n characters behind "scheme://": *from..*to. Everything before the last
@@ -57,23 +55,68 @@ static void scrub(char *line)
     }
 }
 
-static void on_av_log(void *avcl, int level, const char *fmt, va_list ap)
+/* Replace every n characters of word in line by stars. Short words would turn sentences into stars
+ * and say more than they hide: they are left alone. */
+static void star(char *line, const char *word, size_t n)
 {
-    char line[1024];
-    int prefix = 1;
-    if (level > AV_LOG_WARNING)
+    if (n < 3)
         return;
-    av_log_format_line2(avcl, level, fmt, ap, line, sizeof line, &prefix);
-    for (char *c = line; *c; c++)
-        if (iscntrl((unsigned char)*c))
-            *c = ' ';
-    scrub(line);
-    vd_log(VD_LOG_DEBUG, "libav: %s", line); /* damage is counted and reported in our own words */
+    for (char *p = line; (p = memmem(p, strlen(p), word, n)); p += n)
+        memset(p, '*', n);
 }
 
-void vd_media_init(void)
+static int hex(char c)
 {
-    av_log_set_callback(on_av_log);
-    avdevice_register_all();
-    avformat_network_init();
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* %xx decoded; @return its length, at most cap - 1. */
+static size_t decoded(const char *s, size_t n, char *out, size_t cap)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < n && at + 1 < cap; i++) {
+        if (s[i] == '%' && i + 2 < n && hex(s[i + 1]) >= 0 && hex(s[i + 2]) >= 0) {
+            out[at++] = (char)(hex(s[i + 1]) * 16 + hex(s[i + 2]));
+            i += 2;
+        } else {
+            out[at++] = s[i];
+        }
+    }
+    out[at] = 0;
+    return at;
+}
+
+void vd_url_scrub(const char *url, char *line)
+{
+    const char *p = strstr(url, "://"), *at = NULL;
+    char plain[512], coded[AV_BASE64_SIZE(sizeof plain)];
+    scrub(line);
+    if (!p)
+        return;
+    p += 3;
+    for (const char *q = p; *q; q++)
+        if (*q == '@')
+            at = q;
+    if (!at)
+        return;
+    const size_t n = (size_t)(at - p);
+    const char *colon = memchr(p, ':', n);
+    const size_t user = colon ? (size_t)(colon - p) : n;
+    size_t m = decoded(p, n, plain, sizeof plain);
+    if (av_base64_encode(coded, (int)sizeof coded, (const uint8_t *)plain, (int)m))
+        star(line, coded, strlen(coded));
+    star(line, p, n);
+    star(line, plain, m);
+    if (colon) {
+        star(line, colon + 1, n - user - 1);
+        m = decoded(colon + 1, n - user - 1, plain, sizeof plain);
+        star(line, plain, m);
+    }
+    m = decoded(p, user, plain, sizeof plain);
+    star(line, plain, m);
+    vd_wipe(plain, sizeof plain);
+    vd_wipe(coded, sizeof coded);
 }

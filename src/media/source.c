@@ -1,66 +1,91 @@
-/* Video sources.
+/* Video sources: stills, files and devices in this process, cameras and other network sources
+ * through a decoder process, all behind one interface.
  *
  * SOURCE
  * (1) One thread reads; vd_source_interrupt() alone may be called from another.
- * (2) No call of libav blocks past its deadline: the interrupt callback sees to it.
- * (3) pts_ms never goes backwards within a generation; a missing or backward time is replaced by
- * the last one plus a frame's duration. (4) A live source that fails closes, waits (0.5 s doubling
- * to 10 s, with jitter) and opens again. What a source may use is listed below: no concat, no
- * playlists to local files, no exotic codecs. */
+ * (2) No call blocks for longer than half a second before it asks whether to stop, except opening a
+ *     file or device (its time-out). (3) Times and numbers are this file's: index counts frames
+ * over all connections, generation grows with each connection and each change of size.
+ *
+ * CAMERA: a live source
+ *
+ *      ┌──────────── first picture ─────────▶ STREAMING ──── no picture for stall_ns, stream broke,
+ *   CONNECTING ◀── due, or it answers ──┐         │          decoder crashed ────┐
+ *      │   ▲                            │         └────────────▶ WAITING ◀───────┘
+ *      └───┼── failed, or too slow ─────┴───────────────────────▶   │
+ *          └──── much later ──── QUARANTINED ◀── 5 crashes in 60 s ─┘
+ *
+ * (4) Stalls are found on decoded pictures: a camera that talks but shows nothing is broken.
+ * (5) Waiting grows from 1 s to 30 s, each time cut by a random quarter or less, so that cameras
+ *     behind one switch do not come back in step. The first five waits are of 1 s: most faults are
+ *     short. A camera that refuses the password is asked four times, then seldom: many lock the
+ *     account after five.
+ * (6) While it waits, and while a new attempt hangs, the camera is asked every half second whether
+ *     it speaks at all (vd_probe: no password, no stream). When one that was silent answers, it is
+ *     connected at once, however long the wait would have been.
+ * (7) A crash of the decoder is counted and another one started within a second; after five in a
+ *     minute the camera is left alone for five minutes: something is aimed at the decoder. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
-
-#include <libavdevice/avdevice.h>
-#include <libavutil/avstring.h>
-#include <libavutil/display.h>
-#include <libavutil/opt.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "media/media_av.h"
+#include "media/broker.h"
+#include "media/child.h"
+#include "media/demux.h"
 
-#define STILLS_MAX    100000
-#define DAMAGED_MAX   1000 /* in a row: then the source counts as broken */
-#define BACKOFF_FIRST 500000000
-#define BACKOFF_MAX   INT64_C(10000000000)
-#define SECOND        INT64_C(1000000000)
-
-static const char file_formats[] =
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,gif,flv,h264,"
-    "hevc,mjpeg,ogg,asf,ivf,m4v,mpegvideo,obu,av1,webp_pipe,png_pipe";
-static const char net_formats[] =
-    "hls,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,flv,h264,hevc,mjpeg,"
-    "mpjpeg,rtsp,sdp,rtp,ogg";
-static const char codecs[] =
-    "h264,hevc,mpeg4,mpeg2video,mpeg1video,mjpeg,vp8,vp9,libdav1d,av1,gif,png,"
-    "apng,webp,theora,flv,h263,rawvideo,msmpeg4v3,wmv2,wmv3,vc1,prores,dnxhd";
+#define STILLS_MAX      100000
+#define MS              INT64_C(1000000)
+#define SECOND          INT64_C(1000000000)
+#define OPEN_DEFAULT    (10 * SECOND)
+#define OPEN_AGAIN      (5 * SECOND) /* a later attempt: the camera is known */
+#define STALL_DEFAULT   (4 * SECOND)
+#define TICK_MS         50
+#define WAIT_MAX        (30 * SECOND)
+#define SHORT_WAITS     5
+#define DENIED_WAITS    3
+#define DENIED_WAIT     (10 * SECOND)
+#define CRASH_WAIT      (200 * MS)
+#define CRASHES         5
+#define CRASH_WINDOW    (60 * SECOND)
+#define QUARANTINE      (300 * SECOND)
+#define PROBE_EVERY     (500 * MS)
+#define CREDENTIALS_MAX 512
 
 struct vd_source {
-    char *url;
+    char *url;   /* as given */
+    char *asked; /* with the credentials of the file; wiped */
+    size_t asked_bytes;
     struct vd_source_options o;
-    struct vd_source_info info;
-    atomic_int stop; /* written by vd_source_interrupt, read by the callback */
-    int64_t deadline_ns;
-    AVFormatContext *fmt;
-    AVCodecContext *dec;
-    AVPacket *pkt;
-    struct SwsContext *sws;
-    struct vd_frame_pool *pool;
-    int stream, draining, rotation;
+    struct vd_source_info info; /* totals of all connections that are over */
+    atomic_int stop;            /* written by vd_source_interrupt, read everywhere */
+    struct vd_demux *demux;     /* one of these two, or neither */
+    struct vd_child *child;
+    int networked, file;
     uint64_t index;
-    uint32_t generation;
-    int64_t first_pts, last_ms, step_ms, t0_mono, t0_wall;
-    int width, height, damaged_in_row;
+    uint32_t generation_base, generation;
+    int64_t t0_mono, t0_wall;
     /* live */
-    int64_t retry_at_ns, backoff_ns, last_frame_ns;
-    int32_t tries;
-    uint32_t jitter;
+    struct vd_broker broker;
+    struct vd_probe probe;
+    int probe_failed; /* since the last attempt began */
+    int64_t probe_at_ns, retry_at_ns, began_ns, last_frame_ns;
+    int32_t tries, denied;
+    int64_t crash_at_ns[CRASHES];
+    size_t crash_n;
     /* stills */
     char **path;
     size_t path_n, path_at;
@@ -84,16 +109,22 @@ static void nap(int64_t ns)
     c->sleep_ns(c->opaque, ns);
 }
 
-static int on_interrupt(void *opaque)
+static int stopped(void *opaque)
 {
     struct vd_source *s = opaque;
-    return atomic_load_explicit(&s->stop, memory_order_relaxed) ||
-           (s->deadline_ns && now_ns() > s->deadline_ns);
+    return atomic_load_explicit(&s->stop, memory_order_relaxed);
 }
 
 void vd_source_interrupt(struct vd_source *s)
 {
     atomic_store_explicit(&s->stop, 1, memory_order_relaxed);
+}
+
+const char *vd_camera_state_name(enum vd_camera_state s)
+{
+    static const char *const name[] = {"none",    "connecting",  "streaming",
+                                       "waiting", "quarantined", "given up"};
+    return (unsigned)s < sizeof name / sizeof *name ? name[s] : "?";
 }
 
 static int has_suffix(const char *name, const char *const *list)
@@ -109,11 +140,6 @@ static int is_still_name(const char *name)
 {
     static const char *const list[] = {"jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff", NULL};
     return has_suffix(name, list);
-}
-
-static int begins(const char *s, const char *with)
-{
-    return !strncasecmp(s, with, strlen(with));
 }
 
 /* --- stills ---------------------------------------------------------------------------------- */
@@ -186,132 +212,363 @@ static vd_status read_still(struct vd_source *s, struct vd_frame **out, struct v
     return VD_E_EOF;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- connecting ------------------------------------------------------------------------------ */
 
-static void close_input(struct vd_source *s)
+/* What the connection that ends has counted is added to what is kept. */
+static void add_counts(struct vd_source_info *to, const struct vd_source_info *from)
 {
-    avcodec_free_context(&s->dec);
-    avformat_close_input(&s->fmt);
-    s->draining = 0;
+    to->frames_damaged += from->frames_damaged;
+    to->frames_dropped += from->frames_dropped;
+    to->frames_copied += from->frames_copied;
+    to->violations += from->violations;
 }
 
-static vd_status open_failed(struct vd_source *s, int rc, struct vd_err *err)
+static const struct vd_source_info *current(const struct vd_source *s, struct vd_source_info *room)
 {
-    char text[128];
-    vd_av_text(rc, text, sizeof text);
-    if (rc == AVERROR_EXIT || rc == AVERROR(ETIMEDOUT))
-        return vd_fail(err, VD_E_IO, "%s: no answer in time", s->info.label);
-    if (rc == AVERROR(ENOENT))
-        return vd_fail(err, VD_E_NOTFOUND, "%s: no such file or stream", s->info.label);
-    if (rc == AVERROR_INVALIDDATA || rc == AVERROR(EINVAL)) /* EINVAL: not on the lists above */
-        return vd_fail(
-            err, VD_E_FORMAT,
-            "%s: not a video that can be read (damaged, or of a kind that is not allowed)",
-            s->info.label);
-    if (rc == AVERROR(EACCES))
-        return vd_fail(err, VD_E_IO, "%s: permission denied", s->info.label);
-    return vd_fail(err, VD_E_IO, "%s: %s", s->info.label, text);
+    if (s->child)
+        return vd_child_counts(s->child);
+    if (!s->demux)
+        return NULL;
+    vd_demux_info(s->demux, room);
+    return room;
 }
 
-static vd_status open_decoder(struct vd_source *s, struct vd_err *err)
+static void disconnect(struct vd_source *s)
 {
-    const AVCodec *codec = NULL;
-    int i = av_find_best_stream(s->fmt, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
-    if (i == AVERROR_DECODER_NOT_FOUND)
-        return vd_fail(err, VD_E_UNSUPPORTED, "%s: no decoder for its video", s->info.label);
-    if (i < 0 || !codec)
-        return vd_fail(err, VD_E_FORMAT, "%s: there is no video in it", s->info.label);
-    AVStream *st = s->fmt->streams[i];
-    if (!av_match_name(codec->name, codecs))
-        return vd_fail(err, VD_E_UNSUPPORTED, "%s: codec '%s' is not allowed", s->info.label,
-                       codec->name);
-    if (!(s->dec = avcodec_alloc_context3(codec)))
-        return vd_fail(err, VD_E_NOMEM, "no memory left");
-    int rc = avcodec_parameters_to_context(s->dec, st->codecpar);
-    s->dec->pkt_timebase = st->time_base;
-    s->dec->thread_count = s->o.threads > 0 ? s->o.threads : 1;
-    s->dec->max_pixels = VD_MEDIA_MAX_PIXELS;
-    if (rc >= 0)
-        rc = avcodec_open2(s->dec, codec, NULL);
-    if (rc < 0)
-        return open_failed(s, rc, err);
-    s->stream = i;
-    for (unsigned k = 0; k < s->fmt->nb_streams; k++)
-        s->fmt->streams[k]->discard = (int)k == i ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
-    AVRational fps = st->avg_frame_rate.num > 0 ? st->avg_frame_rate : st->r_frame_rate;
-    s->info.frames_per_second = fps.num > 0 && fps.den > 0 ? av_q2d(fps) : 0;
-    if (s->info.frames_per_second > 1000)
-        s->info.frames_per_second = 0;
-    s->step_ms = s->info.frames_per_second > 0 ? llrint(1000 / s->info.frames_per_second) : 40;
-    s->step_ms = s->step_ms < 1 ? 1 : s->step_ms;
-    s->info.width_px = s->dec->width;
-    s->info.height_px = s->dec->height;
-    s->info.duration_ms = s->fmt->duration > 0 ? s->fmt->duration / 1000 : 0;
-    s->info.frames_expected =
-        st->nb_frames > 0 ? st->nb_frames
-        : s->info.duration_ms > 0 && s->info.frames_per_second > 0
-            ? llrint((double)s->info.duration_ms * s->info.frames_per_second / 1000)
-            : 0;
-    snprintf(s->info.codec, sizeof s->info.codec, "%s", codec->name);
-    const uint8_t *m = av_stream_get_side_data(st, AV_PKT_DATA_DISPLAYMATRIX, NULL);
-    double angle = m ? av_display_rotation_get((const int32_t *)(const void *)m) : 0;
-    s->rotation = isfinite(angle) ? ((int)lrint(-angle / 90) * 90 % 360 + 360) % 360 : 0;
+    struct vd_source_info room;
+    const struct vd_source_info *i = current(s, &room);
+    if (i)
+        add_counts(&s->info, i);
+    vd_demux_close(&s->demux);
+    vd_child_stop(&s->child);
+    s->info.addresses_refused += s->broker.refused;
+    s->broker.refused = 0;
+    for (int k = 0; k < VD_BROKER_SOCKETS; k++)
+        if (s->broker.fd[k] >= 0) {
+            close(s->broker.fd[k]);
+            s->broker.fd[k] = -1;
+        }
+    s->generation_base = s->generation;
+    s->info.decoder_pid = 0;
+    s->info.connected_ns = 0;
+}
+
+/* What the stream says of itself. */
+static void describe(struct vd_source *s, const struct vd_source_info *i)
+{
+    s->info.kind = i->kind;
+    s->info.width_px = i->width_px;
+    s->info.height_px = i->height_px;
+    s->info.frames_per_second = i->frames_per_second;
+    s->info.duration_ms = i->duration_ms;
+    s->info.frames_expected = i->frames_expected;
+    memcpy(s->info.codec, i->codec, sizeof s->info.codec);
+}
+
+/* Characters that may stand in the user part of a URL; all others are written as %xx. */
+static size_t put_coded(char *out, const char *s, size_t n)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char c = (unsigned char)s[i];
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+            strchr("-._~", c)) {
+            out[at++] = (char)c;
+        } else {
+            out[at++] = '%';
+            out[at++] = digits[c >> 4];
+            out[at++] = digits[c & 15];
+        }
+    }
+    return at;
+}
+
+static void forget(struct vd_source *s)
+{
+    if (s->asked)
+        vd_wipe(s->asked, s->asked_bytes);
+    free(s->asked);
+    s->asked = NULL;
+}
+
+/* The URL to ask: as given, or with "user:password" of the file, which may change at any time. */
+static vd_status compose(struct vd_source *s, struct vd_err *err)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    forget(s);
+    if (s->o.credentials_file) {
+        vd_status st = vd_file_read(&text, &bytes, s->o.credentials_file, CREDENTIALS_MAX, err);
+        if (st)
+            return st;
+        bytes = strcspn(text, "\r\n");
+    }
+    const char *colon = text ? memchr(text, ':', bytes) : NULL, *rest = strstr(s->url, "://");
+    vd_status st = VD_OK;
+    s->asked_bytes = strlen(s->url) + 3 * bytes + 4;
+    if (text && (!colon || !rest))
+        st = vd_fail(err, VD_E_FORMAT, "%s: its one line must be user:password",
+                     s->o.credentials_file);
+    else if (!(s->asked = vd_zalloc(s->asked_bytes)))
+        st = vd_fail(err, VD_E_NOMEM, "no memory left");
+    else if (!text)
+        memcpy(s->asked, s->url, strlen(s->url));
+    else {
+        const size_t scheme = (size_t)(rest + 3 - s->url), user = (size_t)(colon - text);
+        const char *host = rest + 3, *end = host + strcspn(host, "/?#");
+        for (const char *p = host; p < end; p++)
+            if (*p == '@')
+                host = p + 1;
+        size_t at = scheme;
+        memcpy(s->asked, s->url, scheme);
+        at += put_coded(s->asked + at, text, user);
+        s->asked[at++] = ':';
+        at += put_coded(s->asked + at, colon + 1, bytes - user - 1);
+        s->asked[at++] = '@';
+        memcpy(s->asked + at, host, strlen(host));
+    }
+    if (text)
+        vd_wipe(text, bytes);
+    free(text);
+    return st;
+}
+
+static int64_t open_timeout(const struct vd_source *s)
+{
+    const int64_t wait = s->o.open_timeout_ns > 0 ? s->o.open_timeout_ns : OPEN_DEFAULT;
+    return s->tries && wait > OPEN_AGAIN ? OPEN_AGAIN : wait;
+}
+
+static int64_t stall_ns(const struct vd_source *s)
+{
+    return s->o.stall_ns > 0          ? s->o.stall_ns
+           : s->o.read_timeout_ns > 0 ? s->o.read_timeout_ns
+                                      : STALL_DEFAULT;
+}
+
+/* Begin a connection. In this process: until the stream is open. Elsewhere: until it runs. */
+static vd_status connect_source(struct vd_source *s, struct vd_err *err)
+{
+    vd_probe_end(&s->probe);
+    s->probe_failed = 0;
+    s->began_ns = s->last_frame_ns = now_ns();
+    s->probe_at_ns = s->began_ns + 2 * PROBE_EVERY;
+    if (!s->networked && s->file < 0) {
+        const struct vd_demux_options o = {.threads = s->o.threads,
+                                           .open_timeout_ns = s->o.open_timeout_ns,
+                                           .read_timeout_ns = s->o.read_timeout_ns,
+                                           .format = s->o.format,
+                                           .file = -1,
+                                           .stop = stopped,
+                                           .opaque = s};
+        struct vd_source_info i;
+        const vd_status st = vd_demux_open(&s->demux, s->url, s->info.label, &o, err);
+        if (!st) {
+            vd_demux_info(s->demux, &i);
+            describe(s, &i);
+        }
+        return st;
+    }
+    vd_status st = compose(s, err);
+    if (!st && s->networked)
+        st = vd_broker_resolve(&s->broker, s->asked, stopped, s, err);
+    if (st)
+        return vd_fail_prefix(err, st, "%s", s->info.label);
+    const struct vd_child_options o = {.rtsp_udp = s->o.rtsp_udp,
+                                       .live = 1,
+                                       .open_timeout_ns = open_timeout(s),
+                                       .read_timeout_ns = s->networked ? 0 : s->o.read_timeout_ns,
+                                       .format = s->o.format,
+                                       .file = s->file,
+                                       .stop = stopped,
+                                       .opaque = s};
+    if (s->file >= 0 && lseek(s->file, 0, SEEK_SET) < 0)
+        return vd_fail(err, VD_E_IO, "%s: %s", s->info.label, strerror(errno));
+    st = vd_child_start(&s->child, s->asked, s->info.label, s->networked ? &s->broker : NULL, &o,
+                        err);
+    if (!st)
+        s->info.decoder_pid = vd_child_pid(s->child);
+    return st;
+}
+
+/* --- what became of a connection ------------------------------------------------------------- */
+
+static int64_t jittered(int64_t ns)
+{
+    uint32_t r = 0;
+    (void)!getrandom(&r, sizeof r, GRND_NONBLOCK);
+    return ns - ns / 4 / 1024 * (r % 1024);
+}
+
+static int64_t next_wait(const struct vd_source *s)
+{
+    int64_t ns = SECOND;
+    if (s->denied > DENIED_WAITS) {
+        ns = DENIED_WAIT * (s->denied - DENIED_WAITS);
+    } else {
+        for (int32_t i = SHORT_WAITS; i < s->tries && ns < WAIT_MAX; i++)
+            ns *= 2;
+    }
+    return jittered(ns > WAIT_MAX ? WAIT_MAX : ns);
+}
+
+static int crashed_too_often(struct vd_source *s, int64_t now)
+{
+    s->crash_at_ns[s->crash_n++ % CRASHES] = now;
+    return s->crash_n >= CRASHES && now - s->crash_at_ns[s->crash_n % CRASHES] < CRASH_WINDOW;
+}
+
+/* A live source broke: keep why, plan what next. */
+static void broke(struct vd_source *s, vd_status st, enum vd_child_fate fate, const char *why)
+{
+    const int64_t now = now_ns();
+    const int was = s->info.state == VD_CAMERA_STREAMING;
+    disconnect(s);
+    snprintf(s->info.why, sizeof s->info.why, "%.*s", (int)sizeof s->info.why - 1, why);
+    s->denied = st == VD_E_DENIED ? s->denied + 1 : 0;
+    s->info.state = VD_CAMERA_WAITING;
+    s->probe_at_ns = now + PROBE_EVERY / 2;
+    s->probe_failed = 0;
+    if (fate == VD_CHILD_CRASHED) {
+        s->info.crashes++;
+        s->retry_at_ns = now + jittered(CRASH_WAIT);
+        if (crashed_too_often(s, now)) {
+            s->info.state = VD_CAMERA_QUARANTINED;
+            s->retry_at_ns = now + QUARANTINE;
+            s->crash_n = 0;
+            vd_log(VD_LOG_ERROR,
+                   "%s: its decoder crashed %d times in a minute; the camera is left alone for %d "
+                   "minutes. It may be broken, or somebody sends what breaks decoders.",
+                   s->info.label, CRASHES, (int)(QUARANTINE / SECOND / 60));
+            return;
+        }
+    } else {
+        s->retry_at_ns = now + next_wait(s);
+    }
+    if (was || s->tries <= 1)
+        vd_log(VD_LOG_WARN, "%s", why);
+}
+
+/* Waiting for the next attempt; meanwhile the camera is asked whether it is there. */
+static int answers_again(struct vd_source *s)
+{
+    const int64_t now = now_ns();
+    if (!s->networked || s->info.state == VD_CAMERA_QUARANTINED || !s->broker.addresses_n ||
+        now < s->probe_at_ns)
+        return 0;
+    const vd_status st = vd_probe_step(&s->probe, &s->broker, s->asked, now);
+    if (st == VD_E_AGAIN)
+        return 0;
+    s->probe_at_ns = now + PROBE_EVERY;
+    if (st) {
+        s->probe_failed = 1;
+        return 0;
+    }
+    return s->probe_failed;
+}
+
+static vd_status reconnect(struct vd_source *s, struct vd_err *err)
+{
+    const int32_t max = s->o.max_reconnects ? s->o.max_reconnects : 5;
+    struct vd_err why = {0};
+    if (now_ns() < s->retry_at_ns && !answers_again(s)) {
+        const int64_t wait = s->retry_at_ns - now_ns();
+        nap(wait > TICK_MS * MS ? TICK_MS * MS : wait > 0 ? wait : 0);
+        return VD_E_AGAIN;
+    }
+    if (max > 0 && s->tries >= max) {
+        s->info.state = VD_CAMERA_GIVEN_UP;
+        return vd_fail(err, VD_E_IO, "%s: gave up after %d attempts to connect again: %s",
+                       s->info.label, s->tries, s->info.why);
+    }
+    if (s->index || s->tries) /* the first attempt of a source opened for later is no other one */
+        s->info.reconnects++;
+    s->tries++;
+    s->info.state = VD_CAMERA_CONNECTING;
+    const vd_status st = connect_source(s, &why);
+    if (st) {
+        s->info.kind = VD_SOURCE_LIVE;
+        broke(s, st, VD_CHILD_FAILED, why.msg);
+    }
+    return VD_E_AGAIN;
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+/* Until the decoder has opened the stream, or failed to. */
+static vd_status await_open(struct vd_source *s, struct vd_err *err)
+{
+    const int64_t deadline =
+        now_ns() + open_timeout(s) + SECOND; /* it has its own, a little less */
+    enum vd_child_fate fate = VD_CHILD_RUNS;
+    struct vd_frame *f = NULL;
+    while (!vd_child_info(s->child)) {
+        const vd_status st = vd_child_step(s->child, &f, TICK_MS, &fate, err);
+        vd_frame_unref(&f); /* none comes before the stream is open */
+        if (fate == VD_CHILD_CRASHED)
+            s->info.crashes++;
+        if (fate != VD_CHILD_RUNS)
+            return st == VD_E_EOF
+                       ? vd_fail(err, VD_E_FORMAT, "%s: there is no video in it", s->info.label)
+                       : st;
+        if (stopped(s) || now_ns() > deadline)
+            return vd_fail(err, VD_E_IO, "%s: no answer in time", s->info.label);
+    }
+    describe(s, vd_child_info(s->child));
+    s->last_frame_ns = now_ns();
     return VD_OK;
 }
 
-static vd_status open_input(struct vd_source *s, struct vd_err *err)
+static vd_status open_network(struct vd_source *s, struct vd_err *err)
 {
-    AVDictionary *opt = NULL;
-    const AVInputFormat *forced = s->o.format ? av_find_input_format(s->o.format) : NULL;
-    int rtsp = begins(s->url, "rtsp://") || begins(s->url, "rtsps://");
-    int http = begins(s->url, "http://") || begins(s->url, "https://");
-    int v4l2 = begins(s->url, "/dev/video");
-    int64_t wait = s->o.open_timeout_ns > 0 ? s->o.open_timeout_ns : 10 * SECOND;
-    if (!(s->fmt = avformat_alloc_context()))
-        return vd_fail(err, VD_E_NOMEM, "no memory left");
-    s->fmt->interrupt_callback = (AVIOInterruptCB){on_interrupt, s};
-    s->fmt->max_streams = 64;
-    if (v4l2 && !forced)
-        forced = av_find_input_format("v4l2");
-    av_dict_set(&opt, "protocol_whitelist",
-                rtsp   ? "rtsp,rtsps,rtp,udp,tcp,tls"
-                : http ? "http,https,tcp,tls,crypto,httpproxy"
-                       : "file",
-                0);
-    if (!forced)
-        av_dict_set(&opt, "format_whitelist", rtsp || http ? net_formats : file_formats, 0);
-    av_dict_set(&opt, "codec_whitelist", codecs, 0);
-    if (rtsp) {
-        av_dict_set(&opt, "rtsp_transport", s->o.rtsp_udp ? "udp+tcp" : "tcp", 0);
-        av_dict_set_int(&opt, "stimeout", wait / 1000, 0);
+    s->networked = 1;
+    s->info.kind = VD_SOURCE_LIVE;
+    s->info.state = VD_CAMERA_CONNECTING;
+    if (s->o.later) { /* what it is, is not known: then it is a camera */
+        const vd_status st =
+            vd_url_host(s->url, s->broker.host, sizeof s->broker.host, &s->broker.port);
+        return st ? vd_fail(err, st, "%s: no host in it, or no port between 1 and 65535",
+                            s->info.label)
+                  : VD_OK;
     }
-    if (http)
-        av_dict_set_int(&opt, "rw_timeout", wait / 1000, 0);
-    s->deadline_ns = now_ns() + wait;
-    char path[PATH_MAX + 8];
-    const char *open_as = s->url;
-    if (!rtsp && !http &&
-        !v4l2) { /* "file:" keeps names with a colon from looking like protocols */
-        snprintf(path, sizeof path, "file:%s", s->url);
-        open_as = path;
+    vd_status st = connect_source(s, err);
+    if (!st)
+        st = await_open(s, err);
+    if (!st && s->info.kind != VD_SOURCE_LIVE)
+        s->info.state = VD_CAMERA_NONE;
+    return st;
+}
+
+static vd_status open_local(struct vd_source *s, struct vd_err *err)
+{
+    const int device = !strncmp(s->url, "/dev/video", 10);
+    struct stat sb;
+    if (!device && stat(s->url, &sb))
+        return vd_fail(err, errno == ENOENT || errno == ENOTDIR ? VD_E_NOTFOUND : VD_E_IO, "%s: %s",
+                       s->info.label, strerror(errno));
+    if (!device && (S_ISDIR(sb.st_mode) || is_still_name(s->url))) {
+        s->info.kind = VD_SOURCE_STILLS;
+        snprintf(s->info.codec, sizeof s->info.codec, "stills");
+        const vd_status st = list_stills(s, err);
+        s->info.frames_expected = (int64_t)s->path_n;
+        return st;
     }
-    int rc = avformat_open_input(&s->fmt, open_as, forced, &opt);
-    av_dict_free(&opt);
-    if (rc < 0)
-        return open_failed(s, rc, err);
-    s->fmt->probesize = 8 << 20;
-    rc = avformat_find_stream_info(s->fmt, NULL);
-    if (rc < 0)
-        return open_failed(s, rc, err);
-    s->info.kind =
-        rtsp || v4l2 || (http && s->fmt->duration <= 0) ? VD_SOURCE_LIVE : VD_SOURCE_FILE;
-    s->deadline_ns = 0;
-    s->first_pts = AV_NOPTS_VALUE;
-    s->last_ms = -1;
-    s->width = s->height = 0;
-    s->generation++;
-    return open_decoder(s, err);
+    if (!device && !S_ISREG(sb.st_mode))
+        return vd_fail(err, VD_E_FORMAT, "%s: neither a file nor a folder", s->info.label);
+    if (!device && !sb.st_size)
+        return vd_fail(err, VD_E_FORMAT, "%s: the file is empty", s->info.label);
+    if (!device && s->o.isolate) {
+        s->file = open(s->url, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (s->file < 0)
+            return vd_fail(err, VD_E_IO, "%s: %s", s->info.label, strerror(errno));
+    }
+    vd_status st = connect_source(s, err);
+    if (!st && s->child)
+        st = await_open(s, err);
+    if (!st && s->info.kind == VD_SOURCE_LIVE)
+        s->info.state = VD_CAMERA_CONNECTING;
+    return st;
 }
 
 vd_status vd_source_open(struct vd_source **out, const char *url, const struct vd_source_options *o,
@@ -325,37 +582,16 @@ vd_status vd_source_open(struct vd_source **out, const char *url, const struct v
     struct vd_source *s = vd_zalloc(sizeof *s);
     if (!s)
         return vd_fail(err, st, "no memory left");
+    vd_broker_init(&s->broker);
+    s->file = -1;
     if (o)
         s->o = *o;
     s->url = strdup(url);
-    s->pool = vd_frame_pool_new();
-    s->pkt = av_packet_alloc();
-    s->jitter = 2463534242u;
     vd_url_redact(url, s->info.label, sizeof s->info.label);
-    if (!s->url || !s->pool || !s->pkt) {
+    if (!s->url)
         vd_fail(err, st, "no memory left");
-        goto done;
-    }
-    struct stat sb;
-    int local = !strstr(url, "://") && !begins(url, "/dev/video");
-    if (local && stat(url, &sb)) {
-        st = vd_fail(err, errno == ENOENT || errno == ENOTDIR ? VD_E_NOTFOUND : VD_E_IO, "%s: %s",
-                     s->info.label, strerror(errno));
-        goto done;
-    }
-    if (local && (S_ISDIR(sb.st_mode) || is_still_name(url))) {
-        s->info.kind = VD_SOURCE_STILLS;
-        st = list_stills(s, err);
-        s->info.frames_expected = (int64_t)s->path_n;
-        snprintf(s->info.codec, sizeof s->info.codec, "stills");
-    } else if (local && !S_ISREG(sb.st_mode)) {
-        st = vd_fail(err, VD_E_FORMAT, "%s: neither a file nor a folder", s->info.label);
-    } else if (local && !sb.st_size) {
-        st = vd_fail(err, VD_E_FORMAT, "%s: the file is empty", s->info.label);
-    } else {
-        st = open_input(s, err);
-    }
-done:
+    else
+        st = vd_url_is_network(url) ? open_network(s, err) : open_local(s, err);
     if (st)
         vd_source_close(&s);
     *out = s;
@@ -367,204 +603,166 @@ void vd_source_close(struct vd_source **ps)
     if (!ps || !*ps)
         return;
     struct vd_source *s = *ps;
-    close_input(s);
-    av_packet_free(&s->pkt);
-    sws_freeContext(s->sws);
+    disconnect(s);
+    vd_probe_end(&s->probe);
+    vd_broker_fini(&s->broker);
+    if (s->file >= 0)
+        close(s->file);
     for (size_t i = 0; i < s->path_n; i++)
         free(s->path[i]);
     free(s->path);
+    forget(s);
+    if (s->url)
+        vd_wipe(s->url, strlen(s->url));
     free(s->url);
-    vd_frame_pool_unref(s->pool);
     free(s);
     *ps = NULL;
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------------------------------- */
 
-static int64_t time_of(struct vd_source *s, const AVFrame *a)
+/* Files as if they were live: wait until the frame is due, and say that it was taken then. */
+static void pace(struct vd_source *s, struct vd_frame *f)
 {
-    AVRational tb = s->fmt->streams[s->stream]->time_base;
-    int64_t pts = a->best_effort_timestamp, ms, since;
-    if (pts != AV_NOPTS_VALUE && s->first_pts == AV_NOPTS_VALUE)
-        s->first_pts = pts;
-    if (pts == AV_NOPTS_VALUE || __builtin_sub_overflow(pts, s->first_pts, &since))
-        ms = s->last_ms < 0 ? 0 : s->last_ms + s->step_ms;
-    else
-        ms = av_rescale_q(since, tb, (AVRational){1, 1000});
-    if (ms <= s->last_ms || ms > s->last_ms + 24 * 3600 * INT64_C(1000))
-        ms = s->last_ms < 0 ? 0 : s->last_ms + s->step_ms;
-    return s->last_ms = ms;
+    int64_t mono = f->captured_mono_ns;
+    if (!s->t0_mono) {
+        s->t0_mono = mono - f->pts_ms * MS;
+        s->t0_wall = wall_ns() - f->pts_ms * MS;
+    }
+    const int64_t due = s->t0_mono + f->pts_ms * MS;
+    while (mono < due && !stopped(s)) {
+        nap(due - mono > 100 * MS ? 100 * MS : due - mono);
+        mono = now_ns();
+    }
+    f->captured_mono_ns = due;
+    f->captured_wall_ns = s->t0_wall + f->pts_ms * MS;
 }
 
-static vd_status deliver(struct vd_source *s, struct vd_frame_box *b, struct vd_frame **out,
-                         struct vd_err *err)
+static void stamp(struct vd_source *s, struct vd_frame *f)
 {
-    AVFrame *a = b->av;
-    int64_t ms = time_of(s, a);
-    if ((s->width && s->width != a->width) || (s->height && s->height != a->height))
-        s->generation++;
-    s->width = a->width;
-    s->height = a->height;
-    vd_status st = vd_frame_describe(b, &s->sws, err);
-    if (!st && s->rotation)
-        st = vd_frame_turn(b, s->rotation, 0);
-    if (st) {
-        struct vd_frame *f = &b->f;
-        vd_frame_unref(&f);
-        return st;
-    }
-    int64_t mono = now_ns(), wall = wall_ns();
-    if (s->o.realtime && s->info.kind == VD_SOURCE_FILE) {
-        if (!s->t0_mono) {
-            s->t0_mono = mono - ms * 1000000;
-            s->t0_wall = wall - ms * 1000000;
-        }
-        int64_t due = s->t0_mono + ms * 1000000;
-        while (mono < due && !atomic_load_explicit(&s->stop, memory_order_relaxed)) {
-            nap(due - mono > 100000000 ? 100000000 : due - mono);
-            mono = now_ns();
-        }
-        mono = due;
-        wall = s->t0_wall + ms * 1000000;
-    }
-    b->f.pts_ms = ms;
-    b->f.captured_mono_ns = mono;
-    b->f.captured_wall_ns = wall;
-    b->f.index = s->index++;
-    b->f.generation = s->generation;
-    s->damaged_in_row = 0;
-    s->tries = 0;
-    s->backoff_ns = 0;
+    f->index = s->index++;
+    s->generation = f->generation = s->generation_base + f->generation;
     s->last_frame_ns = now_ns();
-    *out = &b->f;
-    return VD_OK;
-}
-
-/* One frame, VD_E_EOF, or a failure of the stream. */
-static vd_status read_video(struct vd_source *s, struct vd_frame **out, struct vd_err *err)
-{
-    int live = s->info.kind == VD_SOURCE_LIVE;
-    s->deadline_ns =
-        now_ns() + (s->o.read_timeout_ns > 0 ? s->o.read_timeout_ns : (live ? 5 : 30) * SECOND);
-    struct vd_frame_box *b = vd_frame_box_get(s->pool);
-    if (!b)
-        return vd_fail(err, VD_E_NOMEM, "no memory left");
-    for (;;) {
-        int rc = avcodec_receive_frame(s->dec, b->av);
-        if (rc >= 0)
-            return deliver(s, b, out, err);
-        struct vd_frame *shell = &b->f;
-        if (rc == AVERROR_EOF) {
-            vd_frame_unref(&shell);
-            return VD_E_EOF;
-        }
-        if (rc != AVERROR(EAGAIN))
-            s->info.frames_damaged++, s->damaged_in_row++;
-        if (on_interrupt(s) || s->damaged_in_row > DAMAGED_MAX) {
-            vd_frame_unref(&shell);
-            if (atomic_load_explicit(&s->stop, memory_order_relaxed))
-                return VD_E_EOF;
-            return vd_fail(err, VD_E_IO, "%s: %s", s->info.label,
-                           s->damaged_in_row > DAMAGED_MAX ? "nothing in it can be decoded"
-                                                           : "no picture in time");
-        }
-        if (s->draining)
-            continue;
-        rc = av_read_frame(s->fmt, s->pkt);
-        if (rc == AVERROR(EAGAIN)) {
-            nap(2000000);
-            continue;
-        }
-        if (rc < 0) {
-            int end = rc == AVERROR_EOF || !live;
-            if (!end || (live && rc == AVERROR_EOF)) {
-                vd_frame_unref(&shell);
-                return atomic_load_explicit(&s->stop, memory_order_relaxed)
-                           ? VD_E_EOF
-                           : vd_fail(err, VD_E_IO, "%s: the stream ended or broke", s->info.label);
-            }
-            if (rc != AVERROR_EOF && rc != AVERROR_EXIT)
-                s->info.frames_damaged++; /* cut short: what was decoded still counts */
-            s->draining = 1;
-            avcodec_send_packet(s->dec, NULL);
-            continue;
-        }
-        if (s->pkt->stream_index == s->stream) {
-            rc = avcodec_send_packet(s->dec, s->pkt);
-            if (rc < 0 && rc != AVERROR(EAGAIN) && rc != AVERROR_EOF)
-                s->info.frames_damaged++, s->damaged_in_row++;
-        }
-        av_packet_unref(s->pkt);
+    if (s->info.kind != VD_SOURCE_LIVE) {
+        if (s->o.realtime)
+            pace(s, f);
+        return;
     }
+    if (s->info.state != VD_CAMERA_STREAMING) {
+        s->info.connected_ns = s->last_frame_ns;
+        if (s->tries)
+            vd_log(VD_LOG_INFO, "%s: pictures again", s->info.label);
+    }
+    s->info.state = VD_CAMERA_STREAMING;
+    s->tries = 0;
+    s->denied = 0;
 }
 
-static void plan_retry(struct vd_source *s)
+/* One turn with a live decoder: a frame, VD_E_AGAIN, or VD_E_EOF when stopped. */
+static vd_status turn_live(struct vd_source *s, struct vd_frame **out)
 {
-    s->backoff_ns = s->backoff_ns ? s->backoff_ns * 2 : BACKOFF_FIRST;
-    s->backoff_ns = s->backoff_ns > BACKOFF_MAX ? BACKOFF_MAX : s->backoff_ns;
-    s->jitter ^= s->jitter << 13, s->jitter ^= s->jitter >> 17, s->jitter ^= s->jitter << 5;
-    s->retry_at_ns = now_ns() + s->backoff_ns / 2 + s->backoff_ns / 1000 * (s->jitter % 500);
-}
-
-static vd_status reopen(struct vd_source *s, struct vd_err *err)
-{
-    int64_t wait = s->retry_at_ns - now_ns();
-    int32_t max = s->o.max_reconnects ? s->o.max_reconnects : 5;
-    if (wait > 0) {
-        nap(wait > SECOND / 5 ? SECOND / 5 : wait);
+    struct vd_err why = {0};
+    enum vd_child_fate fate = VD_CHILD_RUNS;
+    const int open = vd_child_info(s->child) != NULL;
+    const vd_status st = vd_child_step(s->child, out, TICK_MS, &fate, &why);
+    if (st == VD_OK) {
+        stamp(s, *out);
+        return VD_OK;
+    }
+    if (fate != VD_CHILD_RUNS) {
+        if (fate == VD_CHILD_ENDED)
+            snprintf(why.msg, sizeof why.msg, "%s: the stream ended", s->info.label);
+        broke(s, st, fate, why.msg);
         return VD_E_AGAIN;
     }
-    if (max > 0 && s->tries >= max)
-        return vd_fail(err, VD_E_IO, "%s: gave up after %d attempts to connect again",
-                       s->info.label, s->tries);
-    s->tries++;
-    s->info.reconnects++;
-    if (open_input(s, err)) {
-        close_input(s);
+    if (!open && vd_child_info(s->child)) {
+        describe(s, vd_child_info(s->child));
         s->info.kind = VD_SOURCE_LIVE;
-        plan_retry(s);
-        return VD_E_AGAIN;
+        s->last_frame_ns = now_ns();
     }
-    return VD_OK;
+    const int64_t silent = now_ns() - s->last_frame_ns;
+    if (silent > (vd_child_info(s->child) ? stall_ns(s) : open_timeout(s) + SECOND / 2)) {
+        s->info.stalls++;
+        snprintf(why.msg, sizeof why.msg, "%s: no picture for %.1f s", s->info.label,
+                 (double)silent / 1e9);
+        broke(s, VD_E_IO, VD_CHILD_RUNS, why.msg);
+    } else if (s->info.state == VD_CAMERA_CONNECTING && answers_again(s)) {
+        /* It was silent when this attempt began, and is not now: the attempt hangs. */
+        disconnect(s);
+        s->retry_at_ns = 0;
+    }
+    return VD_E_AGAIN;
+}
+
+static vd_status read_live(struct vd_source *s, struct vd_frame **out, struct vd_err *err)
+{
+    const int64_t until = now_ns() + SECOND / 2;
+    vd_status st = VD_E_AGAIN;
+    do {
+        if (stopped(s))
+            return VD_E_EOF;
+        if (s->child) {
+            st = turn_live(s, out);
+        } else if (s->demux) {
+            struct vd_err why = {0};
+            st = vd_demux_read(s->demux, out, &why);
+            if (st == VD_OK)
+                stamp(s, *out);
+            else if (!stopped(s))
+                broke(s, st, VD_CHILD_FAILED, st == VD_E_EOF ? "the stream ended" : why.msg),
+                    st = VD_E_AGAIN;
+        } else {
+            st = reconnect(s, err);
+        }
+    } while (st == VD_E_AGAIN && now_ns() < until);
+    return st;
+}
+
+static vd_status read_file(struct vd_source *s, struct vd_frame **out, struct vd_err *err)
+{
+    enum vd_child_fate fate = VD_CHILD_RUNS;
+    vd_status st = VD_E_EOF;
+    if (s->demux) {
+        st = vd_demux_read(s->demux, out, err);
+    } else if (s->child) {
+        const int64_t patience =
+            (s->o.read_timeout_ns > 0 ? s->o.read_timeout_ns : 30 * SECOND) + SECOND;
+        while ((st = vd_child_step(s->child, out, TICK_MS, &fate, err)) == VD_E_AGAIN &&
+               !stopped(s)) {
+            if (now_ns() - s->last_frame_ns > patience) {
+                s->info.stalls++;
+                st = vd_fail(err, VD_E_IO, "%s: no picture in time", s->info.label);
+                break;
+            }
+        }
+        if (st == VD_E_AGAIN)
+            st = VD_E_EOF;
+        if (fate == VD_CHILD_CRASHED)
+            s->info.crashes++;
+        if (st)
+            disconnect(s);
+    }
+    if (!st)
+        stamp(s, *out);
+    return st;
 }
 
 vd_status vd_source_read(struct vd_source *s, struct vd_frame **out, struct vd_err *err)
 {
     *out = NULL;
-    if (atomic_load_explicit(&s->stop, memory_order_relaxed))
+    if (stopped(s))
         return VD_E_EOF;
     if (s->info.kind == VD_SOURCE_STILLS)
         return read_still(s, out, err);
-    if (!s->fmt) {
-        vd_status st = reopen(s, err);
-        if (st)
-            return st;
-    }
-    vd_status st = read_video(s, out, err);
-    if (st && st != VD_E_EOF && s->info.kind == VD_SOURCE_LIVE) {
-        close_input(s);
-        plan_retry(s);
-        return VD_E_AGAIN;
-    }
-    return st;
+    return s->info.kind == VD_SOURCE_LIVE ? read_live(s, out, err) : read_file(s, out, err);
 }
 
 void vd_source_get_info(const struct vd_source *s, struct vd_source_info *info)
 {
+    struct vd_source_info room;
+    const struct vd_source_info *i = current(s, &room);
     *info = s->info;
-}
-
-void vd_media_codecs(char *buf, size_t cap)
-{
-    size_t at = 0;
-    char name[32];
-    buf[0] = 0;
-    for (const char *p = codecs; *p;) {
-        size_t n = strcspn(p, ",");
-        snprintf(name, sizeof name, "%.*s", (int)n, p);
-        if (avcodec_find_decoder_by_name(name) && at + n + 2 < cap)
-            at += (size_t)snprintf(buf + at, cap - at, "%s%s", at ? " " : "", name);
-        p += n + (p[n] == ',');
-    }
+    if (i)
+        add_counts(info, i);
+    info->addresses_refused += s->broker.refused;
 }

@@ -394,7 +394,7 @@ static void test_http(void **state)
     /* Refused, and nobody there. */
     snprintf(url, sizeof url, "http://ada:hunter2@127.0.0.1:%d/denied?token=hunter2", srv.port);
     s = read_all(url, NULL);
-    assert_int_equal(s->end, VD_E_IO);
+    assert_int_equal(s->end, VD_E_DENIED);
     assert_non_null(strstr(s->err.msg, "127.0.0.1"));
     assert_null(strstr(s->err.msg, "hunter2"));
     server_stop(&srv);
