@@ -8,6 +8,10 @@ extern const struct vd_verb vd_verb_model_list, vd_verb_model_verify, vd_verb_mo
 extern const struct vd_verb vd_verb_audit_verify, vd_verb_audit_prove, vd_verb_audit_consistency;
 extern const struct vd_verb vd_verb_policy_list, vd_verb_policy_show, vd_verb_policy_check,
     vd_verb_policy_retention, vd_verb_policy_state;
+extern const struct vd_verb vd_verb_policy_sign, vd_verb_policy_cosign, vd_verb_policy_trust,
+    vd_verb_policy_bring, vd_verb_policy_status;
+extern const struct vd_verb vd_verb_user_setup, vd_verb_user_add, vd_verb_user_list,
+    vd_verb_user_key, vd_verb_key_new, vd_verb_key_show;
 extern const struct vd_verb vd_verb_db_backup, vd_verb_db_restore, vd_verb_db_verify;
 
 const struct vd_verb *const vd_verbs[] = {
@@ -30,6 +34,17 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_policy_check,
     &vd_verb_policy_retention,
     &vd_verb_policy_state,
+    &vd_verb_policy_sign,
+    &vd_verb_policy_cosign,
+    &vd_verb_policy_trust,
+    &vd_verb_policy_bring,
+    &vd_verb_policy_status,
+    &vd_verb_user_setup,
+    &vd_verb_user_add,
+    &vd_verb_user_list,
+    &vd_verb_user_key,
+    &vd_verb_key_new,
+    &vd_verb_key_show,
     &vd_verb_doctor,
     &vd_verb_bench,
     &vd_verb_db_backup,
