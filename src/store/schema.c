@@ -108,9 +108,16 @@ static const char step3[] =
     "INSERT INTO adjudications3 SELECT alert,who,role,decision,factors,at_ns FROM adjudications;"
     "DROP TABLE adjudications;"
     "ALTER TABLE adjudications3 RENAME TO adjudications;";
+/* What a list is for, and what people did with its entries: added, approved, confirmed, renewed. */
+static const char step4[] =
+    "ALTER TABLE watchlists ADD COLUMN purpose TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE watchlists ADD COLUMN jurisdiction TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE entry_steps(entry BLOB NOT NULL REFERENCES entries(id) ON DELETE CASCADE,"
+    " who TEXT NOT NULL, step TEXT NOT NULL, detail TEXT NOT NULL, at_ns INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX entry_steps_entry ON entry_steps(entry);";
 /* clang-format on */
 
-static const char *const steps[VD_DB_SCHEMA] = {step1, step2, step3};
+static const char *const steps[VD_DB_SCHEMA] = {step1, step2, step3, step4};
 
 vd_status vd_db_migrate(sqlite3 *db, struct vd_err *err)
 {
@@ -122,6 +129,7 @@ vd_status vd_db_migrate(sqlite3 *db, struct vd_err *err)
             "PRAGMA application_id=1447380052; PRAGMA user_version=1",
             "PRAGMA user_version=2",
             "PRAGMA user_version=3",
+            "PRAGMA user_version=4",
         };
         st = vd_db_exec(db, "BEGIN IMMEDIATE", "begin a migration", err);
         if (!st)

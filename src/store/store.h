@@ -94,6 +94,7 @@ struct vd_store_watchlist {
     char name[128];
     uint8_t digest[32]; /**< of the list as approved */
     int64_t composed_ns, erase_after_ns;
+    char purpose[64], jurisdiction[64];
 };
 struct vd_store_person {
     struct vd_store_id id;
@@ -154,6 +155,19 @@ VD_MUST_CHECK vd_status vd_store_entries(struct vd_store *s, const struct vd_sto
                                          struct vd_err *err);
 VD_MUST_CHECK vd_status vd_store_entry_get(struct vd_store *s, const struct vd_store_id *id,
                                            struct vd_store_entry *out, struct vd_err *err);
+/** What people did with an entry; goes with the entry. step: the caller's words. */
+struct vd_store_entry_step {
+    struct vd_store_id entry;
+    char who[64], step[32], detail[512];
+    int64_t at_ns;
+};
+VD_MUST_CHECK vd_status vd_store_entry_step_add(struct vd_store *s,
+                                                const struct vd_store_entry_step *e,
+                                                struct vd_err *err);
+/** In the order in which they were taken, the newest cap of them. */
+VD_MUST_CHECK vd_status vd_store_entry_steps(struct vd_store *s, const struct vd_store_id *entry,
+                                             struct vd_store_entry_step *out, size_t cap, size_t *n,
+                                             struct vd_err *err);
 VD_MUST_CHECK vd_status vd_store_person_get(struct vd_store *s, const struct vd_store_id *id,
                                             struct vd_store_person *out, struct vd_err *err);
 /** Rectification (R72): the same id with other facts. */

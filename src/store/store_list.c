@@ -7,13 +7,10 @@
 #define W(t, f) VD_COL(VD_C_##t, vd_store_watchlist, f)
 #define P(t, f) VD_COL(VD_C_##t, vd_store_person, f)
 #define E(t, f) VD_COL(VD_C_##t, vd_store_entry, f)
-static const struct vd_db_col watchlist_cols[] = {W(ID, id),
-                                                  W(ID, deployment),
-                                                  W(TEXT, name),
-                                                  W(DIGEST, digest),
-                                                  W(I64, composed_ns),
-                                                  W(I64, erase_after_ns),
-                                                  {0}};
+static const struct vd_db_col watchlist_cols[] = {
+    W(ID, id),         W(ID, deployment),     W(TEXT, name),
+    W(DIGEST, digest), W(I64, composed_ns),   W(I64, erase_after_ns),
+    W(TEXT, purpose),  W(TEXT, jurisdiction), {0}};
 static const struct vd_db_col person_cols[] = {P(ID, id),      P(TEXT, nominal),   P(TEXT, name),
                                                P(TEXT, notes), P(I64, created_ns), {0}};
 static const struct vd_db_col entry_cols[] = {
@@ -22,6 +19,10 @@ static const struct vd_db_col entry_cols[] = {
     E(TEXT, source),    E(TEXT, approver),      E(I64, image_date_ns),
     E(I64, expires_ns), E(I64, erase_after_ns), E(I64, nominal_until_ns),
     E(I64, added_ns),   E(I32, flags),          {0}};
+
+#define S(t, f) VD_COL(VD_C_##t, vd_store_entry_step, f)
+static const struct vd_db_col step_cols[] = {S(ID, entry),    S(TEXT, who),  S(TEXT, step),
+                                             S(TEXT, detail), S(I64, at_ns), {0}};
 
 static const struct vd_db_col listed_cols[] = {VD_COL(VD_C_ID, vd_store_listed, watchlist),
                                                VD_COL(VD_C_TEXT, vd_store_listed, category),
@@ -55,7 +56,7 @@ vd_status vd_store_watchlist_add(struct vd_store *s, const struct vd_store_watch
     if (!st)
         st = vd_db_insert(s->db, "watchlists", watchlist_cols, w, ",vault", &q, err);
     if (!st) {
-        sqlite3_bind_int64(q, 7, (int64_t)vault);
+        sqlite3_bind_int64(q, 9, (int64_t)vault);
         st = vd_db_run(s->db, &q, "add a watchlist", NULL, err);
     }
     sqlite3_finalize(q);
@@ -165,6 +166,44 @@ vd_status vd_store_entries(struct vd_store *s, const struct vd_store_id *watchli
         vd_db_bind_id(q, 2, after ? after : &first);
         sqlite3_bind_int64(q, 3, (int64_t)page(cap));
         st = vd_db_rows(db, &q, entry_cols, out, sizeof *out, page(cap), n, "list entries", err);
+    }
+    vd_db_reader_back(s, db);
+    return st;
+}
+
+vd_status vd_store_entry_step_add(struct vd_store *s, const struct vd_store_entry_step *e,
+                                  struct vd_err *err)
+{
+    sqlite3_stmt *q = NULL;
+    if (!e->who[0] || !e->step[0])
+        return vd_fail(err, VD_E_INVAL, "a step with an entry has a person and a name");
+    vd_status st = vd_db_begin(s, err);
+    if (!st)
+        st = vd_db_insert(s->db, "entry_steps", step_cols, e, "", &q, err);
+    if (!st && (st = vd_db_run(s->db, &q, "keep a step", NULL, err)) == VD_E_DENIED)
+        vd_fail(err, st, "no such entry");
+    sqlite3_finalize(q);
+    return vd_db_end(s, st, err);
+}
+
+vd_status vd_store_entry_steps(struct vd_store *s, const struct vd_store_id *entry,
+                               struct vd_store_entry_step *out, size_t cap, size_t *n,
+                               struct vd_err *err)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    *n = 0;
+    vd_status st = vd_db_reader(s, &db, err);
+    if (!st)
+        st = vd_db_select(
+            db, "entry_steps", step_cols,
+            "WHERE entry=?1 AND rowid IN (SELECT rowid FROM entry_steps WHERE entry=?1 "
+            "ORDER BY rowid DESC LIMIT ?2) ORDER BY rowid",
+            &q, err);
+    if (!st) {
+        vd_db_bind_id(q, 1, entry);
+        sqlite3_bind_int64(q, 2, (int64_t)page(cap));
+        st = vd_db_rows(db, &q, step_cols, out, sizeof *out, page(cap), n, "list steps", err);
     }
     vd_db_reader_back(s, db);
     return st;

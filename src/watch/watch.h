@@ -20,6 +20,7 @@
 
 /** The people looked for, as read from a folder. */
 struct vd_watchlist;
+struct vd_subject;
 
 /** One verdict of an enrolment: an image accepted or refused, and why. */
 struct vd_enrol_verdict {
@@ -49,6 +50,19 @@ VD_MUST_CHECK vd_status vd_watchlist_open(struct vd_watchlist **out, vd_engine *
                                           int dry, float threshold,
                                           void (*verdict)(void *, const struct vd_enrol_verdict *),
                                           void *opaque, struct vd_err *err);
+/** Judge one picture as enrolment does: (2) and (3). v->accepted tells whether t (the caller's
+ * secret memory) holds a template. name: for messages. */
+VD_MUST_CHECK vd_status vd_enrol_judge(vd_engine *e, const char *path, const char *name,
+                                       struct vd_enrol_verdict *v, struct vd_template *t,
+                                       struct vd_err *err);
+/** A list made of parts that were enrolled before: of entries in the store. */
+VD_MUST_CHECK vd_status vd_watchlist_begin(struct vd_watchlist **out, struct vd_err *err);
+/** Add a subject with its templates (copied into locked memory). threshold: above which it looks
+ * like one who is there already; both are marked. *subject: its number. */
+VD_MUST_CHECK vd_status vd_watchlist_put(struct vd_watchlist *w, const char *name,
+                                         const struct vd_subject *s, const struct vd_template *t,
+                                         size_t n, float threshold, uint64_t *subject,
+                                         struct vd_err *err);
 void vd_watchlist_free(struct vd_watchlist **w);
 const vd_gallery *vd_watchlist_gallery(const struct vd_watchlist *w);
 /** Subjects: names found in the folder, with an accepted picture or not. */

@@ -50,7 +50,7 @@ void vd_watchlist_free(struct vd_watchlist **pw)
         return;
     struct vd_watchlist *w = *pw;
     vd_gallery_free(&w->gallery);
-    for (size_t i = 0; i < w->entries; i++)
+    for (size_t i = 0; w->entry && i < w->entries; i++)
         free(w->entry[i].file);
     free(w->entry);
     free(w->name);
@@ -495,6 +495,79 @@ static vd_status enrol(struct vd_watchlist *w, vd_engine *e, const char *dir, fl
     }
     vd_templates_free(&t, 1);
     return st;
+}
+
+vd_status vd_enrol_judge(vd_engine *e, const char *path, const char *name,
+                         struct vd_enrol_verdict *v, struct vd_template *t, struct vd_err *err)
+{
+    struct vd_quality_limits limits;
+    const char *file = strrchr(path, '/');
+    memset(v, 0, sizeof *v);
+    snprintf(v->file, sizeof v->file, "%.255s", file ? file + 1 : path);
+    snprintf(v->person, sizeof v->person, "%.127s", name);
+    vd_quality_limits_default(&limits);
+    const vd_status st = judge(e, path, &limits, v, t);
+    return st ? vd_fail(err, st, "%s: looking for the face failed: %s", path, vd_status_name(st))
+              : VD_OK;
+}
+
+vd_status vd_watchlist_begin(struct vd_watchlist **out, struct vd_err *err)
+{
+    *out = vd_zalloc(sizeof **out);
+    return *out ? VD_OK : vd_fail(err, VD_E_NOMEM, "no memory for the watchlist");
+}
+
+/* Room for one subject more: names, subjects and marks grow together. */
+static vd_status grow_people(struct vd_watchlist *w)
+{
+    size_t cap = w->people_cap, cap2 = w->people_cap, cap3 = w->people_cap;
+    void *name = grow(w->name, &cap, w->people + 1, sizeof *w->name);
+    if (name)
+        w->name = name;
+    void *subject = grow(w->subject, &cap2, w->people + 1, sizeof *w->subject);
+    if (subject)
+        w->subject = subject;
+    void *has = grow(w->has, &cap3, w->people + 1, sizeof *w->has);
+    if (has)
+        w->has = has;
+    if (!name || !subject || !has)
+        return VD_E_NOMEM;
+    w->people_cap = cap;
+    return VD_OK;
+}
+
+vd_status vd_watchlist_put(struct vd_watchlist *w, const char *name, const struct vd_subject *s,
+                           const struct vd_template *t, size_t n, float threshold,
+                           uint64_t *subject, struct vd_err *err)
+{
+    const uint32_t person = (uint32_t)w->people;
+    if (w->people >= VD_WATCHLIST_IMAGES_MAX)
+        return vd_fail(err, VD_E_LIMIT, "a watchlist holds at most %d people",
+                       VD_WATCHLIST_IMAGES_MAX);
+    vd_status st = grow_people(w);
+    if (st)
+        return vd_fail(err, st, "no memory for the watchlist");
+    snprintf(w->name[person], sizeof w->name[person], "%.127s", name);
+    w->subject[person] = *s;
+    w->has[person] = n > 0;
+    w->people++;
+    w->enrolled += n > 0;
+    for (size_t i = 0; i < n && !st; i++) {
+        struct vd_enrol_verdict v = {0};
+        const size_t before = w->alike_n;
+        if (!w->gallery) {
+            w->dim = t[i].dim;
+            st = vd_gallery_new(&w->gallery, t[i].model, t[i].dim, NULL);
+        }
+        if (!st)
+            st = look_alikes(w, &t[i], person, threshold, &v);
+        for (size_t k = before; k < w->alike_n; k++)
+            w->subject[w->alike[k][0]].look_alike = w->subject[w->alike[k][1]].look_alike = 1;
+        if (!st)
+            st = vd_gallery_add(w->gallery, person, w->entries++, &t[i]);
+    }
+    *subject = person;
+    return st ? vd_fail(err, st, "%.80s cannot be added: %s", name, vd_status_name(st)) : VD_OK;
 }
 
 /* People of a folder have no entry in a store: a random commitment tells them apart in the record.
