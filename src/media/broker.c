@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "media/demux.h"
 
-#define PROBE_NS INT64_C(1500000000)
+#define PROBE_NS INT64_C(800000000)
 
 void vd_broker_init(struct vd_broker *b)
 {
@@ -388,8 +388,9 @@ static vd_status probe_begin(struct vd_probe *p, const struct vd_broker *b, int6
 }
 
 vd_status vd_probe_step(struct vd_probe *p, const struct vd_broker *b, const char *url,
-                        int64_t now_ns)
+                        int64_t now_ns, int *code)
 {
+    *code = 0;
     const int rtsp = !strncasecmp(url, "rtsp://", 7), http = !strncasecmp(url, "http://", 7);
     char text[400];
     if (!p->fd_plus_1)
@@ -405,8 +406,10 @@ vd_status vd_probe_step(struct vd_probe *p, const struct vd_broker *b, const cha
             return probe_result(p, VD_E_IO);
         if (getpeername(fd, (struct sockaddr *)&peer, &n))
             return VD_E_AGAIN; /* not connected yet */
-        if (!rtsp && !http)
-            return probe_result(p, VD_OK); /* TLS: an open port has to do */
+        if (!rtsp && !http) {  /* TLS: an open port has to do */
+            *code = 200;
+            return probe_result(p, VD_OK);
+        }
         const char *b6 = strchr(b->host, ':') ? "[" : "", *e6 = *b6 ? "]" : "";
         const int len =
             rtsp ? snprintf(text, sizeof text,
@@ -418,11 +421,12 @@ vd_status vd_probe_step(struct vd_probe *p, const struct vd_broker *b, const cha
             return probe_result(p, VD_E_IO);
         p->asked = 1;
     }
-    const ssize_t n = recv(fd, text, 7, MSG_PEEK | MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    const ssize_t n = recv(fd, text, 12, MSG_PEEK | MSG_DONTWAIT); /* "RTSP/1.0 200" */
+    if ((n < 0 && (errno == EAGAIN || errno == EINTR)) || (n > 0 && n < 12))
         return VD_E_AGAIN;
-    if (n > 0 && n < 7)
-        return VD_E_AGAIN;
-    return probe_result(p,
-                        n == 7 && !memcmp(text, rtsp ? "RTSP/1." : "HTTP/1.", 7) ? VD_OK : VD_E_IO);
+    if (n != 12 || memcmp(text, rtsp ? "RTSP/1." : "HTTP/1.", 7) != 0)
+        return probe_result(p, VD_E_IO);
+    for (int i = 9; i < 12; i++)
+        *code = *code * 10 + (text[i] >= '0' && text[i] <= '9' ? text[i] - '0' : 0);
+    return probe_result(p, VD_OK);
 }

@@ -39,14 +39,14 @@ VD_MUST_CHECK vd_status vd_broker_serve(struct vd_broker *b, const struct vd_msg
                                         struct vd_msg *answer, int *fd);
 /** Does the camera answer? Starts a connection and, once there is one, asks a question that needs
  *  no password. Never blocks: call it now and then with *p zeroed at first, until it is not
- *  VD_E_AGAIN. VD_OK: it speaks RTSP or HTTP again. */
+ *  VD_E_AGAIN. VD_OK: it speaks RTSP or HTTP, and *code is its answer (200, 401, ...). */
 struct vd_probe {
     int fd_plus_1; /**< 0 = none under way */
     int asked;
     int64_t began_ns;
 };
 VD_MUST_CHECK vd_status vd_probe_step(struct vd_probe *p, const struct vd_broker *b,
-                                      const char *url, int64_t now_ns);
+                                      const char *url, int64_t now_ns, int *code);
 void vd_probe_end(struct vd_probe *p);
 
 #endif

@@ -4,11 +4,15 @@
 #include <errno.h>
 #include <iconv.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <libavutil/random_seed.h>
 
 #include "base/mem.h"
 
@@ -206,6 +210,22 @@ SHOWN void freeaddrinfo(struct addrinfo *list)
         free(list); /* the first member of a struct answer */
         list = next;
     }
+}
+
+/* libav's own opens /dev/urandom. */
+SHOWN uint32_t av_get_random_seed(void)
+{
+    uint32_t r = 0;
+    if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r)
+        _exit(3);
+    return r;
+}
+
+/* libav tells the camera this host's name (RTCP): it need not know. */
+SHOWN int gethostname(char *name, size_t cap)
+{
+    snprintf(name, cap, "vedette");
+    return 0;
 }
 
 /* Service names of broadcasts in other alphabets are not read; converting them would open files. */

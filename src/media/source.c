@@ -15,14 +15,17 @@
  *      └───┼── failed, or too slow ─────┴───────────────────────▶   │
  *          └──── much later ──── QUARANTINED ◀── 5 crashes in 60 s ─┘
  *
- * (4) Stalls are found on decoded pictures: a camera that talks but shows nothing is broken.
+ * (4) Stalls are found on decoded pictures: a camera that talks but shows nothing is broken. A
+ *     single picture that is late by more than a second against the stream's own clock, or that
+ *     comes after a run of damage, is no sign of life; a camera that sends one picture a second
+ *     because it is dark is alive.
  * (5) Waiting grows from 1 s to 30 s, each time cut by a random quarter or less, so that cameras
  *     behind one switch do not come back in step. The first five waits are of 1 s: most faults are
  *     short. A camera that refuses the password is asked four times, then seldom: many lock the
  *     account after five.
- * (6) While it waits, and while a new attempt hangs, the camera is asked every half second whether
- *     it speaks at all (vd_probe: no password, no stream). When one that was silent answers, it is
- *     connected at once, however long the wait would have been.
+ * (6) While it waits, and while a new attempt hangs, the camera is asked every third of a second whether
+ *     it speaks at all (vd_probe: no password, no stream). When one that was silent answers, or one
+ *     that said no says yes, it is connected at once, however long the wait would have been.
  * (7) A crash of the decoder is counted and another one started within a second; after five in a
  *     minute the camera is left alone for five minutes: something is aimed at the decoder. */
 #include <dirent.h>
@@ -62,7 +65,9 @@
 #define CRASHES         5
 #define CRASH_WINDOW    (60 * SECOND)
 #define QUARANTINE      (300 * SECOND)
-#define PROBE_EVERY     (500 * MS)
+#define LATE_NS         SECOND
+#define DAMAGE_RUN      8
+#define PROBE_EVERY     (300 * MS)
 #define CREDENTIALS_MAX 512
 
 struct vd_source {
@@ -81,8 +86,11 @@ struct vd_source {
     /* live */
     struct vd_broker broker;
     struct vd_probe probe;
-    int probe_failed; /* since the last attempt began */
-    int64_t probe_at_ns, retry_at_ns, began_ns, last_frame_ns;
+    int probe_said; /* since the last attempt began: its code, 0 silent, -1 not asked yet */
+    int64_t probe_at_ns, retry_at_ns, began_ns;
+    int64_t last_frame_ns;              /* last sign of life: (4) */
+    int64_t arrived_ns, arrived_pts_ms; /* of the last frame; 0 = none on this connection */
+    uint64_t arrived_damaged;
     int32_t tries, denied;
     int64_t crash_at_ns[CRASHES];
     size_t crash_n;
@@ -251,6 +259,7 @@ static void disconnect(struct vd_source *s)
     s->generation_base = s->generation;
     s->info.decoder_pid = 0;
     s->info.connected_ns = 0;
+    s->arrived_ns = 0;
 }
 
 /* What the stream says of itself. */
@@ -351,7 +360,7 @@ static int64_t stall_ns(const struct vd_source *s)
 static vd_status connect_source(struct vd_source *s, struct vd_err *err)
 {
     vd_probe_end(&s->probe);
-    s->probe_failed = 0;
+    s->probe_said = -1;
     s->began_ns = s->last_frame_ns = now_ns();
     s->probe_at_ns = s->began_ns + 2 * PROBE_EVERY;
     if (!s->networked && s->file < 0) {
@@ -429,7 +438,7 @@ static void broke(struct vd_source *s, vd_status st, enum vd_child_fate fate, co
     s->denied = st == VD_E_DENIED ? s->denied + 1 : 0;
     s->info.state = VD_CAMERA_WAITING;
     s->probe_at_ns = now + PROBE_EVERY / 2;
-    s->probe_failed = 0;
+    s->probe_said = -1;
     if (fate == VD_CHILD_CRASHED) {
         s->info.crashes++;
         s->retry_at_ns = now + jittered(CRASH_WAIT);
@@ -457,15 +466,14 @@ static int answers_again(struct vd_source *s)
     if (!s->networked || s->info.state == VD_CAMERA_QUARANTINED || !s->broker.addresses_n ||
         now < s->probe_at_ns)
         return 0;
-    const vd_status st = vd_probe_step(&s->probe, &s->broker, s->asked, now);
+    int code = 0;
+    const vd_status st = vd_probe_step(&s->probe, &s->broker, s->asked, now, &code);
     if (st == VD_E_AGAIN)
         return 0;
+    const int before = s->probe_said;
     s->probe_at_ns = now + PROBE_EVERY;
-    if (st) {
-        s->probe_failed = 1;
-        return 0;
-    }
-    return s->probe_failed;
+    s->probe_said = code;
+    return before == 0 ? code != 0 : before > 0 && before != 200 && code == 200;
 }
 
 static vd_status reconnect(struct vd_source *s, struct vd_err *err)
@@ -638,11 +646,27 @@ static void pace(struct vd_source *s, struct vd_frame *f)
     f->captured_wall_ns = s->t0_wall + f->pts_ms * MS;
 }
 
+/* (4): is this picture a sign of life? */
+static int lively(struct vd_source *s, const struct vd_frame *f)
+{
+    struct vd_source_info room;
+    const struct vd_source_info *i = current(s, &room);
+    const uint64_t damaged = i ? i->frames_damaged : 0;
+    const int64_t now = now_ns();
+    const int late = now - s->arrived_ns - (f->pts_ms - s->arrived_pts_ms) * MS > LATE_NS;
+    const int ok = !s->arrived_ns || (!late && damaged - s->arrived_damaged < DAMAGE_RUN);
+    s->arrived_ns = now;
+    s->arrived_pts_ms = f->pts_ms;
+    s->arrived_damaged = damaged;
+    return ok;
+}
+
 static void stamp(struct vd_source *s, struct vd_frame *f)
 {
     f->index = s->index++;
     s->generation = f->generation = s->generation_base + f->generation;
-    s->last_frame_ns = now_ns();
+    if (s->info.kind != VD_SOURCE_LIVE || lively(s, f))
+        s->last_frame_ns = now_ns();
     if (s->info.kind != VD_SOURCE_LIVE) {
         if (s->o.realtime)
             pace(s, f);
@@ -666,7 +690,7 @@ static vd_status turn_live(struct vd_source *s, struct vd_frame **out)
     const int open = vd_child_info(s->child) != NULL;
     const vd_status st = vd_child_step(s->child, out, TICK_MS, &fate, &why);
     if (st == VD_OK) {
-        stamp(s, *out);
+        stamp(s, *out); /* one that is no sign of life is a picture all the same */
         return VD_OK;
     }
     if (fate != VD_CHILD_RUNS) {
@@ -697,6 +721,7 @@ static vd_status turn_live(struct vd_source *s, struct vd_frame **out)
 static vd_status read_live(struct vd_source *s, struct vd_frame **out, struct vd_err *err)
 {
     const int64_t until = now_ns() + SECOND / 2;
+    const enum vd_camera_state was = s->info.state;
     vd_status st = VD_E_AGAIN;
     do {
         if (stopped(s))
@@ -714,7 +739,7 @@ static vd_status read_live(struct vd_source *s, struct vd_frame **out, struct vd
         } else {
             st = reconnect(s, err);
         }
-    } while (st == VD_E_AGAIN && now_ns() < until);
+    } while (st == VD_E_AGAIN && s->info.state == was && now_ns() < until);
     return st;
 }
 
