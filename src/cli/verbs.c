@@ -12,6 +12,11 @@ extern const struct vd_verb vd_verb_policy_sign, vd_verb_policy_cosign, vd_verb_
     vd_verb_policy_bring, vd_verb_policy_status;
 extern const struct vd_verb vd_verb_user_setup, vd_verb_user_add, vd_verb_user_list,
     vd_verb_user_key, vd_verb_key_new, vd_verb_key_show;
+extern const struct vd_verb vd_verb_deployment_plan, vd_verb_deployment_authorise,
+    vd_verb_deployment_list, vd_verb_deployment_run, vd_verb_deployment_evaluation;
+extern const struct vd_verb vd_verb_alert_list, vd_verb_alert_show, vd_verb_alert_picture,
+    vd_verb_alert_review, vd_verb_alert_engage, vd_verb_alert_outcome, vd_verb_alert_hold,
+    vd_verb_alert_release;
 extern const struct vd_verb vd_verb_db_backup, vd_verb_db_restore, vd_verb_db_verify;
 
 const struct vd_verb *const vd_verbs[] = {
