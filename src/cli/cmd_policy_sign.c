@@ -69,13 +69,34 @@ static vd_status make_payload(char *payload, size_t cap, struct vd_err *err)
     return st;
 }
 
+static void say(const char *text, size_t n)
+{
+    struct vd_document d;
+    char hex[65];
+    if (vd_document_parse(&d, text, n, NULL))
+        return;
+    vd_hex(d.digest, 32, hex);
+    if (vd_cli.json)
+        vd_json_line(json_pack("{s:s, s:s, s:I, s:s, s:i}", "type", "document", "jurisdiction",
+                               d.jurisdiction, "number", (json_int_t)d.number, "digest", hex,
+                               "signatures", (int)d.sig_n));
+    else if (strcmp(out_file, "-") != 0)
+        printf("%s: document %" PRIu64 " of %s, %" PRId32 " signatures\nSHA-256 %s\n", out_file,
+               d.number, d.jurisdiction, d.sig_n, hex);
+}
+
 static int write_out(const char *text, size_t n)
 {
     struct vd_err err = {0};
+    if (vd_cli.json && !out_file)
+        return vd_cli_usage("policy sign", "with --json the document goes to --out FILE");
     if (!out_file || strcmp(out_file, "-") == 0)
         return fwrite(text, 1, n, stdout) == n ? VD_EXIT_OK : VD_EXIT_FAILED;
     const vd_status st = vd_file_write(out_file, text, n, &err);
-    return st ? vd_cli_fail_err(st, &err) : VD_EXIT_OK;
+    if (st)
+        return vd_cli_fail_err(st, &err);
+    say(text, n);
+    return VD_EXIT_OK;
 }
 
 static int sign_and_write(char *buf, size_t cap, size_t n)
@@ -264,8 +285,9 @@ static const struct vd_opt sign_opts[] = {
      "The document that a veto, an override or a revocation is about.", 0, 0},
     {"revoke-key", 0, VD_OPT_STRING, &revoke, "ID", "The key that a revocation is about.", 0, 0},
     {"reason", 0, VD_OPT_STRING, &reason, "TEXT", "Why, for those who read it later.", 0, 0},
+    VD_OPTS_JSON,
     VD_OPTS_END};
-static const struct vd_opt cosign_opts[] = {OPTS_KEY, VD_OPTS_END};
+static const struct vd_opt cosign_opts[] = {OPTS_KEY, VD_OPTS_JSON, VD_OPTS_END};
 static const struct vd_opt desk_opts[] = {VD_OPTS_JSON, VD_OPTS_DESK, VD_OPTS_END};
 static const struct vd_opt state_opts[] = {VD_OPTS_JSON, VD_OPTS_STATE, VD_OPTS_END};
 static const struct vd_opt bring_opts[] = {{"pack", 0, VD_OPT_STRING, &pack_file, "FILE",
