@@ -23,11 +23,11 @@
  *     behind one switch do not come back in step. The first five waits are of 1 s: most faults are
  *     short. A camera that refuses the password is asked four times, then seldom: many lock the
  *     account after five.
- * (6) While it waits, and while a new attempt hangs, the camera is asked every third of a second whether
- *     it speaks at all (vd_probe: no password, no stream). When one that was silent answers, or one
- *     that said no says yes, it is connected at once, however long the wait would have been.
- * (7) A crash of the decoder is counted and another one started within a second; after five in a
- *     minute the camera is left alone for five minutes: something is aimed at the decoder. */
+ * (6) While it waits, and while a new attempt hangs, the camera is asked every third of a second
+ * whether it speaks at all (vd_probe: no password, no stream). When one that was silent answers, or
+ * one that said no says yes, it is connected at once, however long the wait would have been. (7) A
+ * crash of the decoder is counted and another one started within a second; after five in a minute
+ * the camera is left alone for five minutes: something is aimed at the decoder. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>

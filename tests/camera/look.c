@@ -48,7 +48,8 @@ static int entries(const char *path)
     return n;
 }
 
-/* Pages of our own that were written: neither libraries nor what the ring shares count as growth. */
+/* Pages of our own that were written: neither libraries nor what the ring shares count as growth.
+ */
 static long private_kib(void)
 {
     char line[128];
