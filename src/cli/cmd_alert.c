@@ -111,8 +111,8 @@ static int run_list(int argc, char **args)
     return rc;
 }
 
-/* Open, log in, find the alert, do one thing with it. */
-static int with_alert(const char *text,
+/* Open, log in, find the alert, do one thing with it, and say so (NULL: fn prints). */
+static int with_alert(const char *text, const char *did,
                       vd_status (*fn)(struct vd_desk *d, const struct vd_person *who,
                                       const struct vd_store_id *id, struct vd_err *err))
 {
@@ -128,6 +128,9 @@ static int with_alert(const char *text,
         st = fn(d, &who, &id, &err);
     if (st)
         rc = vd_cli_fail_err(st, &err);
+    else if (vd_cli.json && did)
+        vd_json_line(
+            json_pack("{s:s, s:o, s:s}", "type", "done", "alert", vd_json_text(text), "did", did));
     vd_desk_close(&d);
     return rc;
 }
@@ -208,7 +211,7 @@ static vd_status release(struct vd_desk *d, const struct vd_person *who,
 static int run_show(int argc, char **args)
 {
     (void)argc;
-    return with_alert(args[0], show);
+    return with_alert(args[0], NULL, show);
 }
 
 static int run_picture(int argc, char **args)
@@ -216,7 +219,7 @@ static int run_picture(int argc, char **args)
     (void)argc;
     if (!out_file)
         return vd_cli_usage("alert picture", "--out FILE.jpg is missing");
-    return with_alert(args[0], picture);
+    return with_alert(args[0], "picture", picture);
 }
 
 static int run_review(int argc, char **args)
@@ -229,13 +232,13 @@ static int run_review(int argc, char **args)
     else
         return vd_cli_usage("alert review", "the verdict is match or no-match; who cannot say says "
                                             "no-match: doubt protects the person");
-    return with_alert(args[0], review);
+    return with_alert(args[0], "review", review);
 }
 
 static int run_engage(int argc, char **args)
 {
     (void)argc;
-    return with_alert(args[0], engage);
+    return with_alert(args[0], "engage", engage);
 }
 
 static int run_outcome(int argc, char **args)
@@ -243,19 +246,19 @@ static int run_outcome(int argc, char **args)
     (void)argc;
     if (confirmed == false_alert)
         return vd_cli_usage("alert outcome", "either --confirmed or --false-alert");
-    return with_alert(args[0], outcome);
+    return with_alert(args[0], "outcome", outcome);
 }
 
 static int run_hold(int argc, char **args)
 {
     (void)argc;
-    return with_alert(args[0], hold);
+    return with_alert(args[0], "hold", hold);
 }
 
 static int run_release(int argc, char **args)
 {
     (void)argc;
-    return with_alert(args[0], release);
+    return with_alert(args[0], "release", release);
 }
 
 static const struct vd_opt list_opts[] = {
@@ -273,13 +276,15 @@ static const struct vd_opt picture_opts[] = {
     {"out", 0, VD_OPT_STRING, &out_file, "FILE", "Where to write the JPEG.", 0, 0},
     {"reference-image", 0, VD_OPT_FLAG, &want_reference_image, NULL,
      "The picture on the list instead of the one of the camera.", 0, 0},
+    VD_OPTS_JSON,
     VD_OPTS_DESK,
     VD_OPTS_END};
 static const struct vd_opt review_opts[] = {
     {"factors", 0, VD_OPT_STRING, &factors, "TEXT", "What the verdict rests on.", 0, 0},
+    VD_OPTS_JSON,
     VD_OPTS_DESK,
     VD_OPTS_END};
-static const struct vd_opt plain_opts[] = {VD_OPTS_DESK, VD_OPTS_END};
+static const struct vd_opt plain_opts[] = {VD_OPTS_JSON, VD_OPTS_DESK, VD_OPTS_END};
 static const struct vd_opt outcome_opts[] = {
     {"confirmed", 0, VD_OPT_FLAG, &confirmed, NULL, "It was the person.", 0, 0},
     {"false-alert", 0, VD_OPT_FLAG, &false_alert, NULL, "It was somebody else.", 0, 0},
@@ -289,11 +294,13 @@ static const struct vd_opt outcome_opts[] = {
     {"ground", 0, VD_OPT_STRING, &ground, "TEXT", "The independent ground of an arrest.", 0, 0},
     {"asked", 0, VD_OPT_STRING, &asked, "TEXT",
      "A missing adult who was found: what they said about telling where they are.", 0, 0},
+    VD_OPTS_JSON,
     VD_OPTS_DESK,
     VD_OPTS_END};
 static const struct vd_opt hold_opts[] = {
     {"reason", 0, VD_OPT_STRING, &reason, "TEXT", "Why.", 0, 0},
     {"until", 0, VD_OPT_STRING, &until, "DATE", "Until when (2027-01-31).", 0, 0},
+    VD_OPTS_JSON,
     VD_OPTS_DESK,
     VD_OPTS_END};
 
