@@ -21,8 +21,8 @@ static void print_help(void)
            "everybody else.\n\n"
            "Usage: vedette VERB [options] ...      vedette VERB --help explains one verb\n\n");
     for (size_t i = 0; vd_verbs[i]; i++)
-        printf("  %-18s  %s\n", vd_verbs[i]->name, vd_verbs[i]->summary);
-    printf("\n  %-18s  %s\n  %-18s  %s\n\n%s\n", "--help, -h", "this text", "--version",
+        printf("  %-22s  %s\n", vd_verbs[i]->name, vd_verbs[i]->summary);
+    printf("\n  %-22s  %s\n  %-22s  %s\n\n%s\n", "--help, -h", "this text", "--version",
            "the version", EXIT_CODES);
 }
 
@@ -59,7 +59,7 @@ static int noun_verbs(const char *noun, FILE *out)
         if (strncmp(vd_verbs[i]->name, noun, len) == 0 && vd_verbs[i]->name[len] == ' ') {
             n++;
             if (out)
-                fprintf(out, "  vedette %-18s  %s\n", vd_verbs[i]->name, vd_verbs[i]->summary);
+                fprintf(out, "  vedette %-22s  %s\n", vd_verbs[i]->name, vd_verbs[i]->summary);
         }
     }
     return n;
