@@ -308,7 +308,8 @@ static vd_status step(struct vd_desk *d, const char *who, const struct vd_store_
         return vd_fail(err, VD_E_LIMIT, "the facts of an entry are longer than %zu bytes",
                        sizeof s.detail);
     snprintf(s.detail, sizeof s.detail, "%s", detail);
-    return vd_store_entry_step_add(d->store, &s, err);
+    const struct vd_store_list_change c = {.step = &s, .step_n = 1};
+    return vd_store_list_change(d->store, &c, err);
 }
 
 static vd_status keep_added(struct vd_desk *d, const struct vd_person *by,

@@ -115,9 +115,29 @@ static const char step4[] =
     "CREATE TABLE entry_steps(entry BLOB NOT NULL REFERENCES entries(id) ON DELETE CASCADE,"
     " who TEXT NOT NULL, step TEXT NOT NULL, detail TEXT NOT NULL, at_ns INTEGER NOT NULL) STRICT;"
     "CREATE INDEX entry_steps_entry ON entry_steps(entry);";
+/* What people did last is part of the row: any number of steps may follow. Approvals of schema 4 are
+ * not taken over: somebody looks again. And what a list was when it was approved. */
+#define TEXT0(name) "ALTER TABLE entries ADD COLUMN " name " TEXT NOT NULL DEFAULT '';"
+#define INT0(name)  "ALTER TABLE entries ADD COLUMN " name " INTEGER NOT NULL DEFAULT 0;"
+#define REAL0(name) "ALTER TABLE entries ADD COLUMN " name " REAL NOT NULL DEFAULT 0;"
+#define ADDED(key)                                                                                 \
+    "coalesce((SELECT json_extract(detail,'$." key "') FROM entry_steps s WHERE s.entry=entries.id" \
+    " AND step='added' AND json_valid(detail)),'')"
+static const char step5[] =
+    TEXT0("added_by") TEXT0("officer") TEXT0("holding") TEXT0("report") TEXT0("risk")
+    TEXT0("consent_ref") INT0("consent") INT0("renewed_ns") REAL0("quality") REAL0("quality_floor")
+    TEXT0("quality_by") TEXT0("quality_reason") TEXT0("confirmed_for") TEXT0("confirmed_by")
+    INT0("confirmed_ns") INT0("live")
+    "UPDATE entries SET renewed_ns=added_ns, holding=" ADDED("holding") ", report=" ADDED("report")
+    ", risk=" ADDED("risk") ", consent_ref=" ADDED("consent_ref") ", quality=0+" ADDED("quality")
+    ", consent=CASE " ADDED("consent") " WHEN 'relative' THEN 1 WHEN 'guardian' THEN 2"
+    " WHEN 'court' THEN 3 ELSE 0 END, added_by=coalesce((SELECT who FROM entry_steps s WHERE"
+    " s.entry=entries.id AND step='added'),'');"
+    "CREATE TABLE frozen(watchlist BLOB NOT NULL REFERENCES watchlists(id) ON DELETE CASCADE,"
+    DIGEST("digest") ", PRIMARY KEY(watchlist,digest)) STRICT, WITHOUT ROWID;";
 /* clang-format on */
 
-static const char *const steps[VD_DB_SCHEMA] = {step1, step2, step3, step4};
+static const char *const steps[VD_DB_SCHEMA] = {step1, step2, step3, step4, step5};
 
 vd_status vd_db_migrate(sqlite3 *db, struct vd_err *err)
 {
@@ -130,6 +150,7 @@ vd_status vd_db_migrate(sqlite3 *db, struct vd_err *err)
             "PRAGMA user_version=2",
             "PRAGMA user_version=3",
             "PRAGMA user_version=4",
+            "PRAGMA user_version=5",
         };
         st = vd_db_exec(db, "BEGIN IMMEDIATE", "begin a migration", err);
         if (!st)

@@ -103,12 +103,6 @@ struct vd_store_person {
     char notes[512];
     int64_t created_ns;
 };
-enum vd_store_entry_flag {
-    VD_STORE_CHILD = 1,
-    VD_STORE_VULNERABLE = 2,
-    VD_STORE_MISSING = 4,
-    VD_STORE_BLUE = 8
-};
 struct vd_store_entry {
     struct vd_store_id id, watchlist, person;
     char category[64], reason[256], legal_basis[256], source[128], approver[64];
@@ -116,7 +110,18 @@ struct vd_store_entry {
     int64_t nominal_until_ns; /**< how long the hash of the nominal number answers subject access; 0
                                  = none */
     int64_t added_ns;
-    int32_t flags;
+    int32_t flags; /**< the law's own bits */
+    /* what people did with it last; "" and 0 = nobody yet */
+    char added_by[64], officer[64]; /**< officer: who approved it individually */
+    char holding[256];              /**< attestation that the picture is lawfully held */
+    char report[64], risk[128], consent_ref[128]; /**< missing persons */
+    int32_t consent;                              /**< the law's own number */
+    int64_t renewed_ns;
+    double quality, quality_floor; /**< 0..100 */
+    char quality_by[64], quality_reason[256];
+    char confirmed_for[64], confirmed_by[64];
+    int64_t confirmed_ns;
+    int32_t live; /**< the source said that it stands */
 };
 /** One content to seal, or sealed. part: "image", "template", "probe", "crop"... (a-z, 1 to 15). */
 struct vd_store_blob {
@@ -161,16 +166,43 @@ struct vd_store_entry_step {
     char who[64], step[32], detail[512];
     int64_t at_ns;
 };
-VD_MUST_CHECK vd_status vd_store_entry_step_add(struct vd_store *s,
-                                                const struct vd_store_entry_step *e,
-                                                struct vd_err *err);
 /** In the order in which they were taken, the newest cap of them. */
 VD_MUST_CHECK vd_status vd_store_entry_steps(struct vd_store *s, const struct vd_store_id *entry,
                                              struct vd_store_entry_step *out, size_t cap, size_t *n,
                                              struct vd_err *err);
+/** One change of a list. All of it or nothing. */
+struct vd_store_list_change {
+    const struct vd_store_entry_in *put; /**< new entries */
+    size_t put_n;
+    const struct vd_store_entry *set; /**< known ones, by id: all facts but when they were added */
+    size_t set_n;
+    const struct vd_store_person *correct; /**< as vd_store_person_correct() */
+    const struct vd_store_entry_step *step;
+    size_t step_n;
+    const struct vd_store_watchlist *freeze; /**< digest and composed_ns of the list as approved */
+    const uint8_t (*frozen)[32];             /**< digests of its entries, in place of older ones */
+    size_t frozen_n;
+};
+VD_MUST_CHECK vd_status vd_store_list_change(struct vd_store *s,
+                                             const struct vd_store_list_change *c,
+                                             struct vd_err *err);
+/** The same in the transaction of its audit entry, as vd_store_raise_append() does it: the one with
+ *  `marker` in it takes the change along. */
+struct vd_store_list_sink {
+    struct vd_store *store;
+    const struct vd_store_list_change *change;
+    const char *marker;
+};
+VD_MUST_CHECK vd_status vd_store_list_append(void *opaque, uint64_t seq, const void *entry,
+                                             size_t bytes, struct vd_err *err);
+/** Digests of the entries of a list as approved, ascending. *n may exceed cap: call again. */
+VD_MUST_CHECK vd_status vd_store_watchlist_frozen(struct vd_store *s, const struct vd_store_id *id,
+                                                  uint8_t (*out)[32], size_t cap, size_t *n,
+                                                  struct vd_err *err);
 VD_MUST_CHECK vd_status vd_store_person_get(struct vd_store *s, const struct vd_store_id *id,
                                             struct vd_store_person *out, struct vd_err *err);
-/** Rectification (R72): the same id with other facts. */
+/** Rectification (R72): the same id with other facts; subject access answers for the new number
+ *  from now on. */
 VD_MUST_CHECK vd_status vd_store_person_correct(struct vd_store *s, const struct vd_store_person *p,
                                                 struct vd_err *err);
 
