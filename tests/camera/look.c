@@ -89,14 +89,15 @@ static int children(int *zombies)
     return n;
 }
 
-static void figures(const struct vd_source_info *i, unsigned long long frames)
+static void figures(const struct vd_source_info *i, unsigned long long frames, long missing)
 {
     int zombies;
     const int kids = children(&zombies);
-    printf("figures %.3f frames=%llu reconnects=%llu stalls=%llu crashes=%llu violations=%llu "
+    printf("figures %.3f frames=%llu missing=%ld reconnects=%llu stalls=%llu crashes=%llu "
+           "violations=%llu "
            "damaged=%llu dropped=%llu copied=%llu refused=%llu pid=%d private_kib=%ld fds=%d "
            "threads=%d children=%d zombies=%d\n",
-           now(), frames, (unsigned long long)i->reconnects, (unsigned long long)i->stalls,
+           now(), frames, missing, (unsigned long long)i->reconnects, (unsigned long long)i->stalls,
            (unsigned long long)i->crashes, (unsigned long long)i->violations,
            (unsigned long long)i->frames_damaged, (unsigned long long)i->frames_dropped,
            (unsigned long long)i->frames_copied, (unsigned long long)i->addresses_refused,
@@ -114,6 +115,9 @@ int main(int argc, char **argv)
     double every = 1, next = now();
     int quiet = 0, hold = 0, state = -1;
     unsigned long long frames = 0;
+    long missing = 0; /* by the times of 25 frames a second, within a connection */
+    int64_t pts = -1;
+    uint32_t generation = 0;
     char why[sizeof i.why] = "";
     for (int k = 3; k < argc; k++) {
         const char *eq = strchr(argv[k], '=');
@@ -160,13 +164,17 @@ int main(int argc, char **argv)
             printf("why %.3f %s\n", now(), i.why);
         memcpy(why, i.why, sizeof why);
         if (now() >= next) {
-            figures(&i, frames);
+            figures(&i, frames, missing);
             next = now() + every;
         }
         if (st == VD_E_AGAIN)
             continue;
         if (st)
             break;
+        if (pts >= 0 && f->generation == generation)
+            missing += (long)((f->pts_ms - pts + 20) / 40) - 1;
+        pts = f->pts_ms;
+        generation = f->generation;
         if (!quiet)
             printf("frame %.3f %u %d %d %lld %.1f\n", now(), f->generation, f->image.width_px,
                    f->image.height_px, (long long)f->pts_ms,
@@ -180,7 +188,7 @@ int main(int argc, char **argv)
         frames++;
     }
     vd_source_get_info(source, &i);
-    figures(&i, frames);
+    figures(&i, frames, missing);
     printf("end %.3f %s: %s\n", now(), vd_status_name(st), st && st != VD_E_AGAIN ? err.msg : "");
     for (int k = 0; k < 8; k++)
         vd_frame_unref(&held[k]);
