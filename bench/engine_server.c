@@ -1,13 +1,16 @@
 /* One network of ours behind a pipe, so that a benchmark in another language can time it in turns
  * with its peers: each line "N" on standard input runs the network N times, and the answer is N
  * times in nanoseconds on one line. "out FILE" writes the outputs of the last run as raw floats;
- * "in FILE" reads the input as raw floats. */
+ * "in FILE" reads the input as raw floats. With a side file as last argument the network computes
+ * in eight bits; with "calibrate" there each run is counted, and "side FILE" writes the side file.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "nn/nn.h"
 
 static int64_t now_ns(void)
@@ -60,23 +63,34 @@ static int write_outputs(const struct vd_net *net, int32_t outputs, const char *
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: engine_server MODEL.onnx HEIGHT WIDTH [ISA [CHANNELS]]\n");
+        fprintf(stderr, "usage: engine_server MODEL.onnx HEIGHT WIDTH [ISA [CHANNELS [SIDE]]]\n");
         return 2;
     }
     struct vd_err err = {0};
     enum vd_isa isa = VD_ISA_C;
     struct vd_model *model = NULL;
     struct vd_net *net = NULL;
+    struct vd_calib *calib = NULL;
+    char *text = NULL;
+    size_t bytes = 0;
+    int calibrating = argc > 6 && !strcmp(argv[6], "calibrate");
     struct vd_shape shape = {.rank = 4,
                              .dim = {1, argc > 5 ? strtol(argv[5], NULL, 10) : 3,
                                      strtol(argv[2], NULL, 10), strtol(argv[3], NULL, 10)}};
     vd_status st = vd_isa_parse(argc > 4 ? argv[4] : "auto", &isa, &err);
     if (!st)
         st = vd_model_open(&model, argv[1], isa, &err);
+    if (!st && calibrating)
+        st = vd_calib_new(&calib, model, &err);
+    else if (!st && argc > 6 && !(st = vd_file_read(&text, &bytes, argv[6], SIZE_MAX / 2, &err)))
+        st = vd_model_quantise(model, text, bytes, &err);
+    free(text);
+    text = NULL;
     if (!st)
         st = vd_net_new(&net, model, &shape, &err);
     if (st) {
         fprintf(stderr, "engine_server: %s\n", err.msg);
+        vd_calib_free(&calib);
         vd_model_unref(&model);
         return 1;
     }
@@ -92,11 +106,17 @@ int main(int argc, char **argv)
             puts(read_input(net, &shape, line + 3) ? "bad" : "ok");
         else if (!strncmp(line, "out ", 4))
             puts(write_outputs(net, vd_model_outputs(model), line + 4) ? "bad" : "ok");
-        else
+        else if (calib && !strncmp(line, "side ", 5)) {
+            st = vd_calib_write(calib, "", &text, &bytes, &err);
+            puts(st || vd_file_write(line + 5, text, bytes, &err) ? "bad" : "ok");
+            free(text);
+            text = NULL;
+        } else
             timed_runs(net, strtol(line, NULL, 10));
         fflush(stdout);
     }
     vd_net_free(&net);
+    vd_calib_free(&calib);
     vd_model_unref(&model);
     return 0;
 }

@@ -61,7 +61,7 @@ struct vd_conv_q8 {
  *  y >> VD_Q8_DW_SHIFT, saturated to a byte; zero holds zero<<SHIFT plus half of 1<<SHIFT.
  *  To f32: t*(t < 0 ? neg_f : pos_f).
  *  Weights [C16][9][16] s16, no -32768; the others [C16*16]. stride 1 or 2, the same both ways. */
-#define VD_Q8_DW_SHIFT 5
+#define VD_Q8_DW_SHIFT 3
 struct vd_dwconv_q8 {
     const uint8_t *src;
     const uint8_t *src_zero;

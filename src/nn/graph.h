@@ -110,6 +110,8 @@ struct vd_node {
     struct vd_packed *packed; /**< weights in kernel order, see model.h */
 };
 
+struct vd_qvalue;
+
 struct vd_value {
     char *name;
     struct vd_tensor *konst;  /**< NULL unless constant */
@@ -119,6 +121,7 @@ struct vd_value {
     int is_input, is_output;
     int32_t slice_of; /**< value + 1 whose channels from slice_at on these are; 0 = by itself */
     int32_t slice_at, slice_n; /**< first channel, channels; all within one block */
+    struct vd_qvalue *q;       /**< may live as bytes: quant.h */
 };
 
 struct vd_graph {

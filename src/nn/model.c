@@ -5,11 +5,14 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "nn/quant.h"
 
 static void model_free(struct vd_model *m)
 {
     for (int32_t i = 0; i < m->g.node_n; i++)
         vd_packed_free(&m->g.node[i].packed);
+    for (int32_t v = 0; v < m->g.value_n; v++)
+        vd_qvalue_free(&m->g.value[v].q);
     vd_graph_fini(&m->g);
     vd_file_unmap(&m->file);
     free(m);

@@ -29,7 +29,8 @@ struct vd_packed {
     int32_t co, ci, kh, kw;
     enum vd_act act;
     float lo, hi;
-    int32_t add; /**< residual value, -1 when none */
+    int32_t add;          /**< residual value, -1 when none */
+    struct vd_qpacked *q; /**< computes in integers, and wgt is NULL: quant.h */
     size_t bytes;
 };
 
@@ -41,6 +42,7 @@ struct vd_model {
     struct vd_blob file; /* mapped when opened by path */
     void *copy;
     size_t weight_bytes;
+    struct vd_calib *calib; /**< while calibrating: nets count what they see, on one thread */
 };
 
 /** The passes. They work on m->g in place. */

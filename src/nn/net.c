@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "kern/kern_c.h"
 #include "nn/plan.h"
+#include "nn/quant.h"
 
 void vd_net_free(struct vd_net **pn)
 {
@@ -34,6 +35,7 @@ void vd_net_free(struct vd_net **pn)
     free(n->need);
     free(n->planar);
     free(n->blocked);
+    free(n->bytes);
     free(n->buf);
     free(n->step);
     vd_model_unref(&n->model);
@@ -57,7 +59,8 @@ vd_status vd_net_new(struct vd_net **out, struct vd_model *m, const struct vd_sh
     n->need = vd_zalloc(nodes);
     n->planar = vd_calloc(values, sizeof *n->planar);
     n->blocked = vd_calloc(values, sizeof *n->blocked);
-    if (!n->value || !n->folded || !n->need || !n->planar || !n->blocked) {
+    n->bytes = vd_calloc(values, sizeof *n->bytes);
+    if (!n->value || !n->folded || !n->need || !n->planar || !n->blocked || !n->bytes) {
         vd_fail(err, st, "no memory left while planning the network");
         goto done;
     }
@@ -202,6 +205,15 @@ void vd_step_run(const struct vd_net *n, const struct vd_step *s)
     case VD_STEP_PLAIN:
         vd_op_run(&n->model->g, node, s->in, s->out);
         break;
+    case VD_STEP_CONV_Q8:
+    case VD_STEP_DWCONV_Q8:
+    case VD_STEP_QUANT:
+    case VD_STEP_DEQUANT:
+    case VD_STEP_MAX_Q8:
+    case VD_STEP_UPSAMPLE_Q8:
+    case VD_STEP_ADD_Q8:
+        vd_step_q8_run(n, s);
+        break;
     }
 }
 
@@ -209,10 +221,13 @@ void vd_net_run(struct vd_net *n)
 {
     unsigned saved = vd_fpu_flush_begin();
     for (int32_t i = 0; i < n->step_n; i += n->step[i].chain)
-        if (n->step[i].chain > 1)
+        if (n->step[i].chain > 1) {
             vd_bands_run(n, i, NULL, NULL);
-        else
+        } else {
             vd_step_run(n, &n->step[i]);
+            if (n->model->calib)
+                vd_calib_observe(n, n->step[i].dst);
+        }
     vd_fpu_flush_end(saved);
 }
 
@@ -226,8 +241,9 @@ static int64_t now_ns(void)
 static const char *step_name(const struct vd_step *s)
 {
     static const char *const names[] = {
-        "conv",     "conv-first", "dwconv",   "spread", "pool", "gemm",   "add",    "mul",
-        "channels", "sigmoid",    "upsample", "concat", "pack", "unpack", "pixels", "plain"};
+        "conv",     "conv-first", "dwconv",   "spread",  "pool",   "gemm",        "add",    "mul",
+        "channels", "sigmoid",    "upsample", "concat",  "pack",   "unpack",      "pixels", "plain",
+        "conv-q8",  "dwconv-q8",  "quant",    "dequant", "max-q8", "upsample-q8", "add-q8"};
     return names[s->kind];
 }
 
@@ -264,7 +280,9 @@ vd_status vd_net_profile(struct vd_net *n, int32_t runs, char *buf, size_t cap)
             vd_shape_text(&y->shape, text, sizeof text);
             if (node->packed && node->packed->kh)
                 macs = y->n * (uint64_t)node->packed->kh * (uint64_t)node->packed->kw *
-                       (s->kind == VD_STEP_DWCONV ? 1 : (uint64_t)node->packed->ci);
+                       (s->kind == VD_STEP_DWCONV || s->kind == VD_STEP_DWCONV_Q8
+                            ? 1
+                            : (uint64_t)node->packed->ci);
             else if (s->kind == VD_STEP_GEMM)
                 macs = y->n * (uint64_t)node->packed->ci;
         }

@@ -61,6 +61,23 @@ void vd_net_run(struct vd_net *n);
 /** Output by index: plain row-major floats (not blocked), valid until the next run. */
 const float *vd_net_output(const struct vd_net *n, int32_t i, struct vd_shape *shape);
 
+/** Eight bits: let a model compute in integers where its side file has ranges (made by calibration,
+ *  below). Before the first net of this model, on one thread; on an error the model is spoilt.
+ *  Errors: VD_E_FORMAT the file is not one, or was made for another model. */
+VD_MUST_CHECK vd_status vd_model_quantise(struct vd_model *m, const char *text, size_t bytes,
+                                          struct vd_err *err);
+/** Nodes that compute in integers, and all convolutions and matrices. */
+void vd_model_quantised(const struct vd_model *m, int32_t *integer, int32_t *all);
+
+/** Calibration of a float model: nets planned between new and free count what they compute in each
+ *  run, on one thread. The text of vd_calib_write() is the side file; `facts` are lines that start
+ *  with "fact " and end in a newline, or "". The caller frees *text. */
+struct vd_calib;
+VD_MUST_CHECK vd_status vd_calib_new(struct vd_calib **out, struct vd_model *m, struct vd_err *err);
+void vd_calib_free(struct vd_calib **c);
+VD_MUST_CHECK vd_status vd_calib_write(const struct vd_calib *c, const char *facts, char **text,
+                                       size_t *bytes, struct vd_err *err);
+
 /** Facts for `bench` and `doctor`. */
 struct vd_net_info {
     uint64_t macs; /**< multiply-accumulates of the graph as written, a run */

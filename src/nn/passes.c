@@ -8,12 +8,14 @@
 #include "base/mem.h"
 #include "nn/model.h"
 #include "nn/ops.h"
+#include "nn/quant.h"
 
 void vd_packed_free(struct vd_packed **p)
 {
     if (!p || !*p)
         return;
     free((*p)->wgt);
+    vd_qpacked_free(&(*p)->q);
     free((*p)->bias);
     free((*p)->slope);
     free(*p);

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "nn/plan.h"
+#include "nn/quant.h"
 
 static vd_status no_memory(struct vd_net *n)
 {
@@ -162,7 +163,7 @@ vd_status vd_plan_shapes(struct vd_net *n, const struct vd_shape *input)
 /* --- buffers and steps -------------------------------------------------------------------------
  */
 
-static int32_t new_buffer(struct vd_net *n, size_t floats)
+int32_t vd_plan_buffer(struct vd_net *n, size_t floats)
 {
     if (n->buf_n == n->buf_cap) {
         int32_t cap = n->buf_cap ? n->buf_cap * 2 : 128;
@@ -177,7 +178,7 @@ static int32_t new_buffer(struct vd_net *n, size_t floats)
     return n->buf_n++;
 }
 
-static struct vd_step *new_step(struct vd_net *n, enum vd_step_kind kind, int32_t node)
+struct vd_step *vd_plan_step(struct vd_net *n, enum vd_step_kind kind, int32_t node)
 {
     if (n->step_n == n->step_cap) {
         int32_t cap = n->step_cap ? n->step_cap * 2 : 128;
@@ -212,38 +213,46 @@ static int is_picture(const struct vd_tensor *t)
     return t->shape.rank == 4 && t->shape.dim[0] == 1 && t->n;
 }
 
-static size_t blocks_of(const struct vd_tensor *t)
+size_t vd_plan_blocks(const struct vd_tensor *t)
 {
     return ((size_t)t->shape.dim[1] + VD_NC - 1) / VD_NC;
 }
 
-static size_t pixels_of(const struct vd_tensor *t)
+size_t vd_plan_pixels(const struct vd_tensor *t)
 {
     return (size_t)(t->shape.dim[2] * t->shape.dim[3]);
 }
 
 static size_t blocked_floats(const struct vd_tensor *t)
 {
-    return blocks_of(t) * pixels_of(t) * VD_NC;
+    return vd_plan_blocks(t) * vd_plan_pixels(t) * VD_NC;
 }
 
 static int32_t want_planar(struct vd_net *n, int32_t v);
 
+/* Does the value lie in blocks, of floats or of bytes? */
+static int is_blocked(const struct vd_net *n, int32_t v)
+{
+    return n->blocked[v] >= 0 || n->bytes[v] >= 0;
+}
+
 /* The blocked buffer of a value, converting when it has only a planar one. -1: no memory. */
-static int32_t want_blocked(struct vd_net *n, int32_t v)
+int32_t vd_plan_want_blocked(struct vd_net *n, int32_t v)
 {
     if (n->blocked[v] >= 0)
         return n->blocked[v];
+    if (n->bytes[v] >= 0)
+        return vd_plan_from_bytes(n, v);
     if (n->planar[v] < 0 && want_planar(n, v) < 0) /* a slice */
         return -1;
-    int32_t b = new_buffer(n, blocked_floats(&n->value[v]));
-    struct vd_step *s = b < 0 ? NULL : new_step(n, VD_STEP_PACK, -1);
+    int32_t b = vd_plan_buffer(n, blocked_floats(&n->value[v]));
+    struct vd_step *s = b < 0 ? NULL : vd_plan_step(n, VD_STEP_PACK, -1);
     if (!s)
         return -1;
     s->src[0] = n->planar[v];
     s->dst = b;
     s->c = (int32_t)n->value[v].shape.dim[1];
-    s->n = pixels_of(&n->value[v]);
+    s->n = vd_plan_pixels(&n->value[v]);
     return n->blocked[v] = b;
 }
 
@@ -251,23 +260,25 @@ static int32_t want_planar(struct vd_net *n, int32_t v)
 {
     if (n->planar[v] >= 0)
         return n->planar[v];
-    int32_t b = new_buffer(n, n->value[v].n);
+    int32_t b = vd_plan_buffer(n, n->value[v].n);
     if (b < 0)
         return -1;
-    int32_t whole = n->model->g.value[v].slice_of - 1;
+    int32_t whole = n->model->g.value[v].slice_of - 1, from = whole >= 0 ? whole : v;
+    if (vd_plan_want_blocked(n, from) < 0)
+        return -1;
     if (whole < 0 &&
-        pixels_of(&n->value[v]) == 1) { /* one pixel: blocked and planar are the same bytes */
+        vd_plan_pixels(&n->value[v]) == 1) { /* one pixel: blocked and planar are the same bytes */
         n->buf[b].alias = n->blocked[v];
         return n->planar[v] = b;
     }
-    struct vd_step *s = new_step(n, VD_STEP_UNPACK, -1);
+    struct vd_step *s = vd_plan_step(n, VD_STEP_UNPACK, -1);
     if (!s)
         return -1;
-    s->src[0] = n->blocked[whole >= 0 ? whole : v];
+    s->src[0] = n->blocked[from];
     s->lane = n->model->g.value[v].slice_at;
     s->dst = b;
     s->c = (int32_t)n->value[v].shape.dim[1];
-    s->n = pixels_of(&n->value[v]);
+    s->n = vd_plan_pixels(&n->value[v]);
     return n->planar[v] = b;
 }
 
@@ -289,10 +300,10 @@ static vd_status step_conv(struct vd_net *n, int32_t i)
     if (st)
         return st;
     int32_t ih = (int32_t)x->shape.dim[2], iw = (int32_t)x->shape.dim[3], add = -1, tmp = -1;
-    int32_t src =
-        p->kind == VD_PACK_FIRST ? want_planar(n, node->in[0]) : want_blocked(n, node->in[0]);
+    int32_t src = p->kind == VD_PACK_FIRST ? want_planar(n, node->in[0])
+                                           : vd_plan_want_blocked(n, node->in[0]);
     if (p->add >= 0)
-        add = want_blocked(n, p->add);
+        add = vd_plan_want_blocked(n, p->add);
     if (src < 0 || (p->add >= 0 && add < 0))
         return no_memory(n);
     if (p->kind == VD_PACK_TRANSPOSE) { /* zeros between the pixels, then a plain convolution */
@@ -300,13 +311,13 @@ static vd_status step_conv(struct vd_net *n, int32_t i)
         if (w.pad_top > (w.kh - 1) * w.dil_h || w.pad_left > (w.kw - 1) * w.dil_w)
             return vd_fail(n->err, VD_E_UNSUPPORTED, "node '%s' (ConvTranspose): padding too wide",
                            node->name);
-        int32_t wide = new_buffer(n, blocks_of(x) * (size_t)sh * (size_t)sw * VD_NC);
-        struct vd_step *s = wide < 0 ? NULL : new_step(n, VD_STEP_SPREAD, i);
+        int32_t wide = vd_plan_buffer(n, vd_plan_blocks(x) * (size_t)sh * (size_t)sw * VD_NC);
+        struct vd_step *s = wide < 0 ? NULL : vd_plan_step(n, VD_STEP_SPREAD, i);
         if (!s)
             return no_memory(n);
         s->src[0] = src;
         s->dst = wide;
-        s->c = (int32_t)blocks_of(x);
+        s->c = (int32_t)vd_plan_blocks(x);
         s->h = ih;
         s->w = iw;
         s->fh = w.stride_h;
@@ -318,14 +329,14 @@ static vd_status step_conv(struct vd_net *n, int32_t i)
         w.pad_left = (w.kw - 1) * w.dil_w - w.pad_left;
         w.stride_h = w.stride_w = 1;
     }
-    int32_t dst = new_buffer(n, blocked_floats(y));
+    int32_t dst = vd_plan_buffer(n, blocked_floats(y));
     if (p->kind == VD_PACK_DENSE || p->kind == VD_PACK_TRANSPOSE)
-        tmp = new_buffer(n, n->model->kern.conv_scratch_floats);
-    struct vd_step *s = new_step(n,
-                                 p->kind == VD_PACK_FIRST       ? VD_STEP_CONV_FIRST
-                                 : p->kind == VD_PACK_DEPTHWISE ? VD_STEP_DWCONV
-                                                                : VD_STEP_CONV,
-                                 i);
+        tmp = vd_plan_buffer(n, n->model->kern.conv_scratch_floats);
+    struct vd_step *s = vd_plan_step(n,
+                                     p->kind == VD_PACK_FIRST       ? VD_STEP_CONV_FIRST
+                                     : p->kind == VD_PACK_DEPTHWISE ? VD_STEP_DWCONV
+                                                                    : VD_STEP_CONV,
+                                     i);
     if (dst < 0 || !s)
         return no_memory(n);
     s->src[0] = src;
@@ -333,9 +344,9 @@ static vd_status step_conv(struct vd_net *n, int32_t i)
     s->add = add;
     s->tmp = tmp;
     set_epilogue(s, p);
-    size_t src_block = (size_t)ih * (size_t)iw * VD_NC, dst_block = pixels_of(y) * VD_NC;
+    size_t src_block = (size_t)ih * (size_t)iw * VD_NC, dst_block = vd_plan_pixels(y) * VD_NC;
     s->ep.add_block_stride = dst_block;
-    int32_t ob = (int32_t)blocks_of(y), ib = (int32_t)blocks_of(x);
+    int32_t ob = (int32_t)vd_plan_blocks(y), ib = (int32_t)vd_plan_blocks(x);
     if (p->kind == VD_PACK_FIRST)
         s->u.first = (struct vd_conv_first_f32){.wgt = p->wgt,
                                                 .src_plane_stride = (size_t)ih * (size_t)iw,
@@ -413,16 +424,16 @@ static vd_status step_pool(struct vd_net *n, int32_t i)
         if (st)
             return st;
     }
-    int32_t src = want_blocked(n, node->in[0]),
-            dst = src < 0 ? -1 : new_buffer(n, blocked_floats(y));
-    struct vd_step *s = dst < 0 ? NULL : new_step(n, VD_STEP_POOL, i);
+    int32_t src = vd_plan_want_blocked(n, node->in[0]),
+            dst = src < 0 ? -1 : vd_plan_buffer(n, blocked_floats(y));
+    struct vd_step *s = dst < 0 ? NULL : vd_plan_step(n, VD_STEP_POOL, i);
     if (!s)
         return no_memory(n);
     s->src[0] = src;
     s->dst = dst;
-    s->u.pool = (struct vd_pool_f32){.src_block_stride = pixels_of(x) * VD_NC,
-                                     .dst_block_stride = pixels_of(y) * VD_NC,
-                                     .c_b = (int32_t)blocks_of(x),
+    s->u.pool = (struct vd_pool_f32){.src_block_stride = vd_plan_pixels(x) * VD_NC,
+                                     .dst_block_stride = vd_plan_pixels(y) * VD_NC,
+                                     .c_b = (int32_t)vd_plan_blocks(x),
                                      .in_h = (int32_t)x->shape.dim[2],
                                      .in_w = (int32_t)x->shape.dim[3],
                                      .out_h = w.out_h,
@@ -447,8 +458,8 @@ static vd_status step_gemm(struct vd_net *n, int32_t i)
     const struct vd_tensor *y = &n->value[node->out[0]];
     size_t nb = ((size_t)p->co + VD_NC - 1) / VD_NC, rows = y->n / (size_t)p->co;
     int32_t src = want_planar(n, node->in[0]);
-    int32_t dst = src < 0 ? -1 : new_buffer(n, rows * nb * VD_NC);
-    struct vd_step *s = dst < 0 ? NULL : new_step(n, VD_STEP_GEMM, i);
+    int32_t dst = src < 0 ? -1 : vd_plan_buffer(n, rows * nb * VD_NC);
+    struct vd_step *s = dst < 0 ? NULL : vd_plan_step(n, VD_STEP_GEMM, i);
     if (!s)
         return no_memory(n);
     s->src[0] = src;
@@ -463,10 +474,10 @@ static vd_status step_gemm(struct vd_net *n, int32_t i)
 static vd_status step_two(struct vd_net *n, int32_t i, enum vd_step_kind kind)
 {
     const struct vd_node *node = &n->model->g.node[i];
-    int32_t a = want_blocked(n, node->in[0]), b = want_blocked(n, node->in[1]);
+    int32_t a = vd_plan_want_blocked(n, node->in[0]), b = vd_plan_want_blocked(n, node->in[1]);
     const struct vd_tensor *y = &n->value[node->out[0]];
-    int32_t dst = a < 0 || b < 0 ? -1 : new_buffer(n, blocked_floats(y));
-    struct vd_step *s = dst < 0 ? NULL : new_step(n, kind, i);
+    int32_t dst = a < 0 || b < 0 ? -1 : vd_plan_buffer(n, blocked_floats(y));
+    struct vd_step *s = dst < 0 ? NULL : vd_plan_step(n, kind, i);
     if (!s)
         return no_memory(n);
     s->src[0] = a;
@@ -482,15 +493,15 @@ static vd_status step_channels(struct vd_net *n, int32_t i)
 {
     const struct vd_node *node = &n->model->g.node[i];
     const struct vd_tensor *y = &n->value[node->out[0]];
-    int32_t src = want_blocked(n, node->in[0]);
-    int32_t dst = src < 0 ? -1 : new_buffer(n, blocked_floats(y));
-    struct vd_step *s = dst < 0 ? NULL : new_step(n, VD_STEP_CHANNELS, i);
+    int32_t src = vd_plan_want_blocked(n, node->in[0]);
+    int32_t dst = src < 0 ? -1 : vd_plan_buffer(n, blocked_floats(y));
+    struct vd_step *s = dst < 0 ? NULL : vd_plan_step(n, VD_STEP_CHANNELS, i);
     if (!s)
         return no_memory(n);
     s->src[0] = src;
     s->dst = dst;
-    s->n = pixels_of(y);
-    s->c = (int32_t)blocks_of(y);
+    s->n = vd_plan_pixels(y);
+    s->c = (int32_t)vd_plan_blocks(y);
     s->wgt = node->packed->wgt;
     set_epilogue(s, node->packed);
     n->blocked[node->out[0]] = dst;
@@ -501,14 +512,14 @@ static vd_status step_upsample(struct vd_net *n, int32_t i, int32_t fh, int32_t 
 {
     const struct vd_node *node = &n->model->g.node[i];
     const struct vd_tensor *x = &n->value[node->in[0]], *y = &n->value[node->out[0]];
-    int32_t src = want_blocked(n, node->in[0]);
-    int32_t dst = src < 0 ? -1 : new_buffer(n, blocked_floats(y));
-    struct vd_step *s = dst < 0 ? NULL : new_step(n, VD_STEP_UPSAMPLE, i);
+    int32_t src = vd_plan_want_blocked(n, node->in[0]);
+    int32_t dst = src < 0 ? -1 : vd_plan_buffer(n, blocked_floats(y));
+    struct vd_step *s = dst < 0 ? NULL : vd_plan_step(n, VD_STEP_UPSAMPLE, i);
     if (!s)
         return no_memory(n);
     s->src[0] = src;
     s->dst = dst;
-    s->c = (int32_t)blocks_of(x);
+    s->c = (int32_t)vd_plan_blocks(x);
     s->h = (int32_t)x->shape.dim[2];
     s->w = (int32_t)x->shape.dim[3];
     s->fh = fh;
@@ -524,7 +535,7 @@ static int concat_fits(const struct vd_net *n, const struct vd_node *node)
         return 0;
     for (int32_t k = 0; k < node->in_n; k++) {
         int32_t v = node->in[k];
-        if (v < 0 || n->value[v].data || n->blocked[v] < 0 ||
+        if (v < 0 || n->value[v].data || !is_blocked(n, v) ||
             (k + 1 < node->in_n && n->value[v].shape.dim[1] % VD_NC))
             return 0;
     }
@@ -534,8 +545,11 @@ static int concat_fits(const struct vd_net *n, const struct vd_node *node)
 static vd_status step_concat(struct vd_net *n, int32_t i)
 {
     const struct vd_node *node = &n->model->g.node[i];
-    int32_t dst = new_buffer(n, blocked_floats(&n->value[node->out[0]]));
-    struct vd_step *s = dst < 0 ? NULL : new_step(n, VD_STEP_CONCAT, i);
+    for (int32_t k = 0; k < node->in_n; k++)
+        if (vd_plan_want_blocked(n, node->in[k]) < 0)
+            return no_memory(n);
+    int32_t dst = vd_plan_buffer(n, blocked_floats(&n->value[node->out[0]]));
+    struct vd_step *s = dst < 0 ? NULL : vd_plan_step(n, VD_STEP_CONCAT, i);
     if (!s)
         return no_memory(n);
     s->dst = dst;
@@ -557,7 +571,7 @@ static vd_status step_alias(struct vd_net *n, int32_t i)
 {
     const struct vd_node *node = &n->model->g.node[i];
     int32_t src = want_planar(n, node->in[0]),
-            b = src < 0 ? -1 : new_buffer(n, n->value[node->out[0]].n);
+            b = src < 0 ? -1 : vd_plan_buffer(n, n->value[node->out[0]].n);
     if (b < 0)
         return no_memory(n);
     n->buf[b].alias = src;
@@ -593,9 +607,9 @@ static vd_status step_plain(struct vd_net *n, int32_t i)
         if (node->out[k] < 0)
             continue;
         out[k] = n->value[node->out[k]];
-        bad |= (made[k] = n->planar[node->out[k]] = new_buffer(n, out[k].n)) < 0;
+        bad |= (made[k] = n->planar[node->out[k]] = vd_plan_buffer(n, out[k].n)) < 0;
     }
-    struct vd_step *s = bad ? NULL : new_step(n, VD_STEP_PLAIN, i);
+    struct vd_step *s = bad ? NULL : vd_plan_step(n, VD_STEP_PLAIN, i);
     if (!s) {
         free(in), free(out), free(bufs);
         return no_memory(n);
@@ -613,10 +627,10 @@ static vd_status step_sigmoid(struct vd_net *n, int32_t i)
 {
     const struct vd_node *node = &n->model->g.node[i];
     int32_t in = node->in[0], blocked = n->planar[in] < 0 && !n->model->g.value[in].slice_of;
-    int32_t src = blocked ? want_blocked(n, in) : want_planar(n, in);
+    int32_t src = blocked ? vd_plan_want_blocked(n, in) : want_planar(n, in);
     size_t floats = blocked ? blocked_floats(&n->value[in]) : n->value[in].n;
-    int32_t dst = new_buffer(n, floats);
-    struct vd_step *s = dst < 0 || src < 0 ? NULL : new_step(n, VD_STEP_SIGMOID, i);
+    int32_t dst = vd_plan_buffer(n, floats);
+    struct vd_step *s = dst < 0 || src < 0 ? NULL : vd_plan_step(n, VD_STEP_SIGMOID, i);
     if (!s)
         return no_memory(n);
     s->src[0] = src;
@@ -631,7 +645,7 @@ static int is_pixels(const struct vd_net *n, const struct vd_node *node)
 {
     const int32_t in = node->in[0];
     if (!is_picture(&n->value[in]) || n->planar[in] >= 0 ||
-        (n->blocked[in] < 0 && !n->model->g.value[in].slice_of))
+        (!is_blocked(n, in) && !n->model->g.value[in].slice_of))
         return 0;
     for (int32_t i = 0; i < 4; i++)
         if (vd_attr_ints(node, "perm", i, 3 - i) != (i ? i % 3 + 1 : 0))
@@ -643,16 +657,17 @@ static vd_status step_pixels(struct vd_net *n, int32_t i)
 {
     const struct vd_node *node = &n->model->g.node[i];
     const struct vd_tensor *x = &n->value[node->in[0]];
-    int32_t dst = new_buffer(n, x->n);
-    struct vd_step *s = dst < 0 ? NULL : new_step(n, VD_STEP_PIXELS, i);
+    int32_t whole = n->model->g.value[node->in[0]].slice_of - 1;
+    int32_t src = vd_plan_want_blocked(n, whole >= 0 ? whole : node->in[0]);
+    int32_t dst = src < 0 ? -1 : vd_plan_buffer(n, x->n);
+    struct vd_step *s = dst < 0 ? NULL : vd_plan_step(n, VD_STEP_PIXELS, i);
     if (!s)
         return no_memory(n);
-    int32_t whole = n->model->g.value[node->in[0]].slice_of - 1;
-    s->src[0] = n->blocked[whole >= 0 ? whole : node->in[0]];
+    s->src[0] = src;
     s->lane = n->model->g.value[node->in[0]].slice_at;
     s->dst = dst;
     s->c = (int32_t)x->shape.dim[1];
-    s->n = pixels_of(x);
+    s->n = vd_plan_pixels(x);
     n->planar[node->out[0]] = dst;
     return VD_OK;
 }
@@ -665,19 +680,27 @@ static int pool_is_plain(const struct vd_node *node)
 
 static vd_status plan_node(struct vd_net *n, int32_t i)
 {
-    const struct vd_node *node = &n->model->g.node[i];
+    const struct vd_graph *g = &n->model->g;
+    const struct vd_node *node = &g->node[i];
     const struct vd_packed *p = node->packed;
     const struct vd_tensor *x = node->in_n && node->in[0] >= 0 ? &n->value[node->in[0]] : NULL;
     int32_t fh, fw;
     switch (node->op) {
     case VD_OP_CONV:
     case VD_OP_CONV_TRANSPOSE:
+        if (p && p->q && is_picture(x))
+            return vd_plan_conv_q8(n, i);
+        if (p && p->q)
+            return vd_fail(n->err, VD_E_UNSUPPORTED, "node '%s' (%s): not a picture", node->name,
+                           node->op_type);
         if (p && p->wgt && is_picture(x))
             return step_conv(n, i);
         break;
     case VD_OP_MAX_POOL:
     case VD_OP_AVERAGE_POOL:
     case VD_OP_GLOBAL_AVERAGE_POOL:
+        if (node->op == VD_OP_MAX_POOL && is_picture(x) && vd_plan_is_max2x2(n, node))
+            return vd_plan_max_q8(n, i);
         if (is_picture(x) && !pool_is_plain(node))
             return step_pool(n, i);
         break;
@@ -690,7 +713,11 @@ static vd_status plan_node(struct vd_net *n, int32_t i)
     case VD_OP_ADD:
     case VD_OP_MUL:
         if (is_picture(x) && node->in[1] >= 0 && !x->data && !n->value[node->in[1]].data &&
-            vd_shape_equal(&x->shape, &n->value[node->in[1]].shape) && n->blocked[node->in[0]] >= 0)
+            vd_shape_equal(&x->shape, &n->value[node->in[1]].shape) && node->op == VD_OP_ADD &&
+            n->bytes[node->in[0]] >= 0 && g->value[node->in[1]].q && g->value[node->out[0]].q)
+            return vd_plan_add_q8(n, i);
+        if (is_picture(x) && node->in[1] >= 0 && !x->data && !n->value[node->in[1]].data &&
+            vd_shape_equal(&x->shape, &n->value[node->in[1]].shape) && is_blocked(n, node->in[0]))
             return step_two(n, i, node->op == VD_OP_ADD ? VD_STEP_ADD : VD_STEP_MUL);
         break;
     case VD_OP_BATCH_NORM:
@@ -703,13 +730,15 @@ static vd_status plan_node(struct vd_net *n, int32_t i)
     case VD_OP_LEAKY_RELU:
     case VD_OP_CLIP:
     case VD_OP_PRELU:
-        if (p && p->kind == VD_PACK_CHANNELS && is_picture(x) && n->blocked[node->in[0]] >= 0)
+        if (p && p->kind == VD_PACK_CHANNELS && is_picture(x) && is_blocked(n, node->in[0]))
             return step_channels(n, i);
         break;
     case VD_OP_RESIZE:
         if (is_picture(x) &&
             vd_op_upsample(node, &x->shape, &n->value[node->out[0]].shape, &fh, &fw))
-            return step_upsample(n, i, fh, fw);
+            return g->value[node->out[0]].q && n->bytes[node->in[0]] >= 0
+                       ? vd_plan_upsample_q8(n, i, fh, fw)
+                       : step_upsample(n, i, fh, fw);
         break;
     case VD_OP_TRANSPOSE:
         if (is_pixels(n, node))
@@ -734,8 +763,15 @@ vd_status vd_plan_steps(struct vd_net *n)
 {
     const struct vd_graph *g = &n->model->g;
     for (int32_t v = 0; v < g->value_n; v++)
-        n->planar[v] = n->blocked[v] = -1;
-    n->input_buf = new_buffer(n, n->value[g->input[0]].n);
+        n->planar[v] = n->blocked[v] = n->bytes[v] = -1;
+    for (int32_t v = 0; v < g->value_n; v++)
+        if (g->value[v].q && n->value[v].n &&
+            (!is_picture(&n->value[v]) || n->value[v].shape.dim[1] != g->value[v].q->c))
+            return vd_fail(n->err, VD_E_FORMAT,
+                           "value '%s': the side file says %d channels; that is another model's "
+                           "(vedette model quantise makes a new one)",
+                           g->value[v].name, g->value[v].q->c);
+    n->input_buf = vd_plan_buffer(n, n->value[g->input[0]].n);
     if (n->input_buf < 0)
         return no_memory(n);
     n->planar[g->input[0]] = n->input_buf;
@@ -808,7 +844,7 @@ vd_status vd_plan_arena(struct vd_net *n)
     if (!order)
         return no_memory(n);
     find_lifetimes(n);
-    vd_bands_find(n);
+    vd_bands_find(n); /* none while calibrating: every value is whole then */
     stretch_lifetimes(n);
     for (int32_t i = 0; i < n->buf_n; i++)
         if (b[i].alias < 0 && b[i].last >= b[i].first)
@@ -889,6 +925,26 @@ void vd_plan_bind(struct vd_net *n)
         case VD_STEP_POOL:
             s->u.pool.src = s->a;
             s->u.pool.dst = s->d;
+            break;
+        case VD_STEP_CONV_Q8:
+            s->u.conv_q8.src = (const uint8_t *)(const void *)s->a;
+            s->u.conv_q8.dst_u8 = s->as_bytes ? (uint8_t *)(void *)s->d : NULL;
+            s->u.conv_q8.dst_f32 = s->as_bytes ? NULL : s->d;
+            s->u.conv_q8.ep.add = (const uint8_t *)(const void *)s->ep.add;
+            break;
+        case VD_STEP_DWCONV_Q8:
+            s->u.dw_q8.src = (const uint8_t *)(const void *)s->a;
+            s->u.dw_q8.dst_u8 = s->as_bytes ? (uint8_t *)(void *)s->d : NULL;
+            s->u.dw_q8.dst_f32 = s->as_bytes ? NULL : s->d;
+            break;
+        case VD_STEP_QUANT:
+        case VD_STEP_DEQUANT:
+            s->u.quant.src = s->a;
+            s->u.quant.dst = s->d;
+            break;
+        case VD_STEP_MAX_Q8:
+            s->u.max_q8.src = (const uint8_t *)(const void *)s->a;
+            s->u.max_q8.dst = (uint8_t *)(void *)s->d;
             break;
         case VD_STEP_CONCAT:
             for (int32_t k = 0; k < s->parts; k++)

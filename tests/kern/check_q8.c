@@ -330,7 +330,7 @@ static void one_dw(enum ck_place place, int32_t channels, int32_t h, int32_t w, 
                 }
                 int32_t v = scaled(sum, sum > 0 ? c.pos[ch] : c.neg[ch]) + c.zero[ch];
                 v = v > 32767 ? 32767 : v < -32768 ? -32768 : v;
-                b.want[at] = (int16_t)byte_of((float)floor(v / 32.0));
+                b.want[at] = (int16_t)byte_of((float)floor(v / (double)(1 << VD_Q8_DW_SHIFT)));
             }
     c.dst_f32 = f.p;
     c.dst_u8 = b.p;
