@@ -168,6 +168,7 @@ vd_status vd_desk_open(struct vd_desk **out, const struct vd_desk_options *o, st
     pthread_mutex_init(&d->law_lock, NULL);
     pthread_mutex_init(&d->run_lock, NULL);
     pthread_mutex_init(&d->case_lock, NULL);
+    pthread_mutex_init(&d->keep_lock, NULL);
     snprintf(d->dir, sizeof d->dir, "%s", o->dir);
     d->clock = o->clock ? o->clock : vd_clock_system();
     vd_status st = VD_OK;
@@ -187,6 +188,8 @@ vd_status vd_desk_open(struct vd_desk **out, const struct vd_desk_options *o, st
         st = open_record(d, err);
     if (!st)
         st = vd_desk_towns_load(d, err);
+    if (!st)
+        st = vd_desk_keep_load(d, err);
     if (st)
         vd_desk_close(&d);
     *out = d;
@@ -228,6 +231,7 @@ void vd_desk_close(struct vd_desk **dp)
     pthread_mutex_destroy(&d->law_lock);
     pthread_mutex_destroy(&d->run_lock);
     pthread_mutex_destroy(&d->case_lock);
+    pthread_mutex_destroy(&d->keep_lock);
     free(d);
 }
 

@@ -157,6 +157,7 @@ struct vd_town {
     char title[128], version[VD_NAME_MAX];
     uint8_t pack[32]; /**< digest; zeros = none in force */
     int open;         /**< permitted, whole and leased */
+    int prohibited;   /**< by its authority's documents, not just out of lease */
     struct vd_ruling why;
     uint64_t documents;
     int64_t lease_end_ns; /**< 0 without */

@@ -13,6 +13,12 @@ struct vd_desk_town {
     struct vd_high_water mark; /* as kept in the file */
 };
 
+/* Time for limits (keep.h), as kept in the store: plain bytes of this machine. */
+struct vd_keep_clock {
+    int64_t time_ns, wall_ns, mono_ns;
+    char boot[VD_BOOT_MAX];
+};
+
 struct vd_desk {
     char dir[1024];
     char boot[VD_BOOT_MAX];
@@ -38,6 +44,11 @@ struct vd_desk {
     struct vd_desk_run *run[VD_RUNS_MAX]; /* NULL in a taken place: starting */
     int run_taken[VD_RUNS_MAX];
     struct vd_store_id run_id[VD_RUNS_MAX];
+    /* limits */
+    pthread_mutex_t keep_lock; /* protects these two; nothing but the store is called under it */
+    struct vd_keep_clock keep;
+    int64_t keep_saved_ns;
+    int64_t kept_mono_ns;      /* when vd_desk_tick() last erased */
     pthread_mutex_t case_lock; /* before all: one verdict at a time */
 };
 
@@ -60,6 +71,8 @@ vd_status vd_desk_authority_find(struct vd_desk *d, const uint8_t digest[32], ch
 /** The evaluation report with this digest; *bytes is NULL when there is none. */
 vd_status vd_desk_evaluation_find(struct vd_desk *d, const uint8_t digest[32], char **bytes,
                                   size_t *n, struct vd_err *err);
+/** keep.c: time for limits, read once at opening. */
+vd_status vd_desk_keep_load(struct vd_desk *d, struct vd_err *err);
 /** raise.c: make a decision durable together with its alert, crop and entry. */
 vd_status vd_desk_raise(struct vd_desk *d, struct vd_gate *gate, const struct vd_authority *a,
                         const struct vd_policy *pack, const struct vd_store_id *watchlist,

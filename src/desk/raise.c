@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "desk/alert.h"
 #include "desk/inside.h"
+#include "desk/keep.h"
 
 struct raising {
     struct vd_desk *d;
@@ -80,8 +81,9 @@ vd_status vd_desk_raise(struct vd_desk *d, struct vd_gate *gate, const struct vd
     memcpy(row.model, m->model, sizeof row.model);
     snprintf(row.camera, sizeof row.camera, "%s", a->camera[m->camera].id);
     row.raised_ns = now.wall_ns;
-    if (__builtin_add_overflow(now.wall_ns, pack->alert_keep_ns, &row.erase_after_ns))
-        row.erase_after_ns = now.wall_ns;
+    const int64_t limit_ns = vd_desk_keep_time(d); /* not the wall clock: it may be set (R25) */
+    if (__builtin_add_overflow(limit_ns, pack->alert_keep_ns, &row.erase_after_ns))
+        row.erase_after_ns = limit_ns;
     r.sink.store = d->store;
     r.sink.marker = "\"alert.raised\"";
     r.sink.raise.alert = &row;

@@ -19,10 +19,12 @@
 #include "base/thread.h"
 #include "desk/alert.h"
 #include "desk/inside.h"
+#include "desk/keep.h"
 
 #define VD_MILLISECOND_NS INT64_C(1000000)
 #define REFRESH_NS        (20 * VD_SECOND_NS)
 #define PAUSE_NS          (50 * VD_MILLISECOND_NS)
+#define KEEP_EVERY_NS     (5 * VD_SECOND_NS)
 #define AGAIN_NS          VD_SECOND_NS /* between two watches of which the first broke off */
 
 struct vd_desk_run {
@@ -687,6 +689,16 @@ static vd_status refresh(void *opaque, const struct vd_standing *s, int32_t n,
     return VD_OK;
 }
 
+static vd_status keep_sometimes(struct vd_desk *d, struct vd_err *err)
+{
+    struct vd_keep_report r;
+    const int64_t mono_ns = d->clock->mono_ns(d->clock->opaque);
+    if (d->kept_mono_ns && mono_ns - d->kept_mono_ns < KEEP_EVERY_NS && mono_ns > d->kept_mono_ns)
+        return VD_OK;
+    d->kept_mono_ns = mono_ns;
+    return vd_desk_keep(d, &r, err);
+}
+
 vd_status vd_desk_tick(struct vd_desk *d, struct vd_err *err)
 {
     struct refreshing f;
@@ -704,6 +716,8 @@ vd_status vd_desk_tick(struct vd_desk *d, struct vd_err *err)
     }
     if (!st)
         st = recover(d, err);
+    if (!st)
+        st = keep_sometimes(d, err);
     if (!st)
         st = vd_desk_checkpoint(d, 0, NULL, NULL, err);
     return st;

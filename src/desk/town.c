@@ -352,6 +352,7 @@ int32_t vd_desk_towns(struct vd_desk *d, struct vd_town out[VD_TOWNS_MAX])
         snprintf(out[i].version, VD_NAME_MAX, "%s", s->pack.version);
         memcpy(out[i].pack, s->pack.digest, 32);
         out[i].documents = s->number;
+        out[i].prohibited = s->number > 0 && !s->broken && s->prohibited;
         out[i].lease_end_ns = vd_state_lease_end(s);
         out[i].open = vd_standing_open(&at, &now, &out[i].why);
     }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "desk/alert.h"
+#include "desk/deploy.h"
 #include "law/law_fake.h"
 
 #define TOWN     "us-ma-springfield"
