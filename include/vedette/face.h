@@ -126,11 +126,20 @@ VD_API VD_MUST_CHECK vd_status vd_face_quality(vd_engine *e, const struct vd_ima
                                                const struct vd_quality_limits *limits,
                                                struct vd_quality *out);
 
+/** How many looks at one face make its template; their templates are averaged. Measured on LFW,
+ *  grey, against one look on both sides: docs/recognition.md. */
+enum vd_views {
+    VD_VIEWS_ONE = 0, /**< the crop as it is: probes in video */
+    VD_VIEWS_MIRROR =
+        1,            /**< and its mirror image: twice the cost; probes that are single pictures */
+    VD_VIEWS_FULL = 2 /**< both, at three scales: six times the cost; references */
+};
+
 /** Align a face by its five points and make its template.
- *  @param flip 1 = average with the mirrored crop (enrolment: +0.3..0.8 points TMR, twice the
- * cost). Errors: VD_E_INVAL bad view or a face without points. */
+ *  @param views an enum vd_views. More of them cost time once for a reference and make every later
+ *  comparison better. Errors: VD_E_INVAL bad view or a face without points. */
 VD_API VD_MUST_CHECK vd_status vd_face_embed(vd_engine *e, const struct vd_image *img,
-                                             const struct vd_face *face, int flip,
+                                             const struct vd_face *face, int views,
                                              struct vd_template *out);
 
 /** Cosine of two templates, -1..1. Errors: VD_E_MISMATCH different models; VD_E_INVAL empty. */

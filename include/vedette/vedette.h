@@ -61,14 +61,14 @@
  *         if (st)
  *             goto done;
  *
- *         // The person: the best face of the first picture, averaged with its mirror image.
+ *         // The person: the best face of the first picture, looked at from all sides.
  *         st = load(argv[1], &pixels[0], &img) ? VD_E_FORMAT : VD_OK;
  *         if (!st)
  *             st = vd_face_detect(engine, &img, face, FACES, &n);
  *         if (!st && n == 0)
  *             st = VD_E_NOTFOUND;
  *         if (!st)
- *             st = vd_face_embed(engine, &img, &face[0], 1, t);
+ *             st = vd_face_embed(engine, &img, &face[0], VD_VIEWS_FULL, t);
  *         if (!st)
  *             st = vd_gallery_new(&gallery, t->model, t->dim, NULL);
  *         if (!st)
@@ -85,7 +85,7 @@
  *             size_t k = 0;
  *             if (!face[i].has_points)
  *                 continue;
- *             st = vd_face_embed(engine, &img, &face[i], 0, t);
+ *             st = vd_face_embed(engine, &img, &face[i], VD_VIEWS_MIRROR, t);
  *             if (!st)
  *                 st = vd_gallery_search(gallery, t, &best, 1, &k);
  *             if (!st && k && best.similarity >= threshold) {

@@ -12,8 +12,7 @@ static int32_t face_a, face_b, face;
 static float threshold;
 static const char *output;
 
-static int template_of(vd_engine *e, const char *path, int32_t which, int flip,
-                       struct vd_template *t)
+static int template_of(vd_engine *e, const char *path, int32_t which, struct vd_template *t)
 {
     struct vd_still_faces s = {0};
     const struct vd_face *f;
@@ -21,7 +20,7 @@ static int template_of(vd_engine *e, const char *path, int32_t which, int flip,
     if (!code)
         code = vd_still_faces_pick(&s, path, which, &f);
     if (!code) {
-        vd_status st = vd_face_embed(e, &s.frame->image, f, flip, t);
+        vd_status st = vd_face_embed(e, &s.frame->image, f, VD_VIEWS_FULL, t);
         if (st)
             code = vd_cli_fail(VD_E_FORMAT, "%s: the face has no usable landmarks", path);
     }
@@ -49,9 +48,9 @@ static int run_compare(int argc, char **args)
         code = vd_cli_fail(VD_E_NOMEM, "no memory for two templates");
         goto done;
     }
-    code = template_of(e, args[0], face_a, 0, &t[0]);
+    code = template_of(e, args[0], face_a, &t[0]);
     if (!code)
-        code = template_of(e, args[1], face_b, 0, &t[1]);
+        code = template_of(e, args[1], face_b, &t[1]);
     if (code)
         goto done;
     vd_status st = vd_template_compare(&t[0], &t[1], &cosine);
@@ -143,7 +142,7 @@ static int run_embed(int argc, char **args)
         code = vd_cli_fail(VD_E_NOMEM, "no memory for a template");
         goto done;
     }
-    code = template_of(e, args[0], face, 1, t);
+    code = template_of(e, args[0], face, t);
     if (code)
         goto done;
     if (output) {

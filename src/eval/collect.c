@@ -86,8 +86,8 @@ static enum vd_eval_state look(struct worker *w, const struct vd_image *img, str
         return VD_EVAL_NO_POINTS;
     if (w->crew->o->limits && q->reasons)
         return VD_EVAL_REFUSED;
-    return vd_face_embed(w->engine, img, f, w->crew->o->flip, w->templ) ? VD_EVAL_NO_POINTS
-                                                                        : VD_EVAL_TEMPLATE;
+    return vd_face_embed(w->engine, img, f, w->crew->o->views, w->templ) ? VD_EVAL_NO_POINTS
+                                                                         : VD_EVAL_TEMPLATE;
 }
 
 static enum vd_eval_state one(struct worker *w, const char *path, struct vd_quality *q)

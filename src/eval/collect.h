@@ -25,7 +25,7 @@ const char *vd_eval_state_name(enum vd_eval_state s);
 
 struct vd_eval_options {
     int32_t threads;       /**< 0 = one a core, at most 16 */
-    int32_t flip;          /**< 1 = average with the mirrored crop */
+    int32_t views;         /**< enum vd_views */
     int32_t limits;        /**< 1 = refuse what is under the default quality limits */
     int32_t shrink_eye_px; /**< > 0: shrink pictures so that so many pixels lie between the eyes */
     int (*stop)(void *opaque, size_t done, size_t total); /**< progress; not 0 = stop */
@@ -73,13 +73,17 @@ struct vd_eval_scores {
     uint64_t lost; /**< pairs of which a picture has no template */
 };
 
-/** Every template against every other. Errors: VD_E_NOMEM; VD_E_CLOSED stopped. */
+/** Every picture against every later one, once: the earlier is the reference, the later the probe.
+ *  ref and probe may be one. A pair counts when both have a template in their role.
+ *  Errors: VD_E_NOMEM; VD_E_CLOSED stopped. */
 VD_MUST_CHECK vd_status vd_eval_scan(struct vd_eval_scores **out, const struct vd_eval_set *s,
-                                     const struct vd_eval_templates *t,
+                                     const struct vd_eval_templates *ref,
+                                     const struct vd_eval_templates *probe,
                                      const struct vd_eval_options *o, struct vd_err *err);
-/** Only these pairs. */
+/** Only these pairs: a is the reference. */
 VD_MUST_CHECK vd_status vd_eval_scan_pairs(struct vd_eval_scores **out,
-                                           const struct vd_eval_templates *t,
+                                           const struct vd_eval_templates *ref,
+                                           const struct vd_eval_templates *probe,
                                            const struct vd_eval_pair *p, size_t n,
                                            struct vd_err *err);
 void vd_eval_scores_free(struct vd_eval_scores **s);
@@ -90,7 +94,8 @@ void vd_eval_scores_free(struct vd_eval_scores **s);
  *  @param[out] out n of the set results fit. Errors: VD_E_INVAL nobody in the gallery. */
 VD_MUST_CHECK vd_status vd_eval_search(struct vd_search *out, uint32_t *image, size_t *n,
                                        const struct vd_eval_set *s,
-                                       const struct vd_eval_templates *t,
+                                       const struct vd_eval_templates *ref,
+                                       const struct vd_eval_templates *probe,
                                        const enum vd_eval_role *role, size_t *enrolled);
 
 #endif

@@ -118,9 +118,13 @@ static void draw(struct vd_text *out, const struct vd_series *s, size_t which,
 {
     const char *c = colour[which % VD_PLOT_SERIES_MAX];
     if (s->kind == VD_PLOT_BARS) {
-        const double w = s->n > 1 ? fabs(place(ax, s->x[1]) - place(ax, s->x[0])) * 0.9 : 20;
+        const double w =
+            s->n > 1 && !ax->log
+                ? fabs((s->x[1] - s->x[0]) / (ax->hi - ax->lo) * (ax->to - ax->from)) * 0.9
+                : 20;
         for (size_t i = 0; i < s->n; i++) {
-            if (!drawable(ax, s->x[i]) || !drawable(ay, s->y[i]))
+            if (!drawable(ax, s->x[i]) || !drawable(ay, s->y[i]) || s->x[i] < ax->lo ||
+                s->x[i] > ax->hi)
                 continue;
             const double y = place(ay, s->y[i]);
             vd_text_add(out,

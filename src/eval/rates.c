@@ -174,7 +174,7 @@ struct vd_rate vd_rates_fpir(const struct vd_search *s, size_t n, float t)
     return vd_rate_of(hit, all);
 }
 
-void vd_hist_add(uint64_t *bin, size_t bins, double lo, double hi, const float *s, size_t n)
+void vd_scores_hist(uint64_t *bin, size_t bins, double lo, double hi, const float *s, size_t n)
 {
     const double k = (double)bins / (hi - lo);
     for (size_t i = 0; i < n; i++) {

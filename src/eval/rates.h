@@ -71,7 +71,7 @@ struct vd_rate vd_rates_fnir(const struct vd_search *s, size_t n, float t, uint3
 struct vd_rate vd_rates_fpir(const struct vd_search *s, size_t n, float t);
 
 /** Counts of scores in `bins` equal bins over lo..hi; what lies outside goes to the edge bins. */
-void vd_hist_add(uint64_t *bin, size_t bins, double lo, double hi, const float *s, size_t n);
+void vd_scores_hist(uint64_t *bin, size_t bins, double lo, double hi, const float *s, size_t n);
 
 /* --- chance, repeatable ----------------------------------------------------------------------- */
 

@@ -142,7 +142,7 @@ static vd_status end(struct collector *c)
     vd_scores_sort(s->genuine_desc, tmp, s->genuine_n);
     vd_scores_sort(s->impostor_desc, c->tmp, s->kept);
     qsort(s->tail, s->tail_n, sizeof *s->tail, by_score);
-    vd_hist_add(s->genuine_hist, VD_EVAL_HIST_BINS, -1, 1, s->genuine_desc, s->genuine_n);
+    vd_scores_hist(s->genuine_hist, VD_EVAL_HIST_BINS, -1, 1, s->genuine_desc, s->genuine_n);
     free(tmp);
     return VD_OK;
 }
@@ -162,29 +162,29 @@ static vd_status give(struct collector *c, vd_status st, struct vd_eval_scores *
 }
 
 vd_status vd_eval_scan(struct vd_eval_scores **out, const struct vd_eval_set *s,
-                       const struct vd_eval_templates *t, const struct vd_eval_options *o,
-                       struct vd_err *err)
+                       const struct vd_eval_templates *ref, const struct vd_eval_templates *probe,
+                       const struct vd_eval_options *o, struct vd_err *err)
 {
     struct collector c;
     struct vd_kern k;
     float score[CHUNK], other[CHUNK];
     vd_kern_init(&k, vd_isa_detect());
     vd_status st = begin(&c, out);
-    for (size_t i = 0; !st && i < t->n; i++) {
-        if (o->stop && i % 64 == 0 && o->stop(o->opaque, i, t->n))
+    for (size_t i = 0; !st && i < ref->n; i++) {
+        if (o->stop && i % 64 == 0 && o->stop(o->opaque, i, ref->n))
             st = vd_fail(err, VD_E_CLOSED, "stopped");
-        if (t->state[i] != VD_EVAL_TEMPLATE) {
-            c.s->lost += t->n - 1 - i;
+        if (ref->state[i] != VD_EVAL_TEMPLATE) {
+            c.s->lost += ref->n - 1 - i;
             continue;
         }
-        const float *probe = t->row + i * t->dim_pad;
-        for (size_t at = i + 1; !st && at < t->n; at += CHUNK) {
-            const size_t rows = t->n - at < CHUNK ? t->n - at : CHUNK;
+        const float *row = ref->row + i * ref->dim_pad;
+        for (size_t at = i + 1; !st && at < ref->n; at += CHUNK) {
+            const size_t rows = ref->n - at < CHUNK ? ref->n - at : CHUNK;
             size_t others = 0;
-            k.dot_rows_f32(t->row + at * t->dim_pad, probe, score, rows, t->dim_pad);
+            k.dot_rows_f32(probe->row + at * probe->dim_pad, row, score, rows, probe->dim_pad);
             for (size_t r = 0; !st && r < rows; r++) {
                 const size_t j = at + r;
-                if (t->state[j] != VD_EVAL_TEMPLATE) {
+                if (probe->state[j] != VD_EVAL_TEMPLATE) {
                     c.s->lost++;
                 } else if (s->image[i].person == s->image[j].person) {
                     st = genuine(&c, score[r], (uint32_t)i, (uint32_t)j);
@@ -193,29 +193,30 @@ vd_status vd_eval_scan(struct vd_eval_scores **out, const struct vd_eval_set *s,
                     st = impostor(&c, score[r], (uint32_t)i, (uint32_t)j);
                 }
             }
-            vd_hist_add(c.s->impostor_hist, VD_EVAL_HIST_BINS, -1, 1, other, others);
+            vd_scores_hist(c.s->impostor_hist, VD_EVAL_HIST_BINS, -1, 1, other, others);
         }
     }
     return give(&c, st, out, err);
 }
 
-vd_status vd_eval_scan_pairs(struct vd_eval_scores **out, const struct vd_eval_templates *t,
-                             const struct vd_eval_pair *p, size_t n, struct vd_err *err)
+vd_status vd_eval_scan_pairs(struct vd_eval_scores **out, const struct vd_eval_templates *ref,
+                             const struct vd_eval_templates *probe, const struct vd_eval_pair *p,
+                             size_t n, struct vd_err *err)
 {
     struct collector c;
     struct vd_kern k;
     vd_kern_init(&k, vd_isa_detect());
     vd_status st = begin(&c, out);
     for (size_t i = 0; !st && i < n; i++) {
-        if (t->state[p[i].a] != VD_EVAL_TEMPLATE || t->state[p[i].b] != VD_EVAL_TEMPLATE) {
+        if (ref->state[p[i].a] != VD_EVAL_TEMPLATE || probe->state[p[i].b] != VD_EVAL_TEMPLATE) {
             c.s->lost++;
             continue;
         }
         float v;
-        k.dot_rows_f32(t->row + (size_t)p[i].a * t->dim_pad, t->row + (size_t)p[i].b * t->dim_pad,
-                       &v, 1, t->dim_pad);
+        k.dot_rows_f32(ref->row + (size_t)p[i].a * ref->dim_pad,
+                       probe->row + (size_t)p[i].b * probe->dim_pad, &v, 1, ref->dim_pad);
         if (!p[i].same)
-            vd_hist_add(c.s->impostor_hist, VD_EVAL_HIST_BINS, -1, 1, &v, 1);
+            vd_scores_hist(c.s->impostor_hist, VD_EVAL_HIST_BINS, -1, 1, &v, 1);
         st = p[i].same ? genuine(&c, v, p[i].a, p[i].b) : impostor(&c, v, p[i].a, p[i].b);
     }
     return give(&c, st, out, err);
@@ -226,7 +227,8 @@ vd_status vd_eval_scan_pairs(struct vd_eval_scores **out, const struct vd_eval_t
 
 vd_status vd_eval_search(struct vd_search *out, uint32_t *image, size_t *n,
                          const struct vd_eval_set *s, const struct vd_eval_templates *t,
-                         const enum vd_eval_role *role, size_t *enrolled)
+                         const struct vd_eval_templates *probe, const enum vd_eval_role *role,
+                         size_t *enrolled)
 {
     struct vd_kern k;
     uint32_t *ref = vd_calloc(t->n, sizeof *ref);
@@ -260,11 +262,11 @@ vd_status vd_eval_search(struct vd_search *out, uint32_t *image, size_t *n,
                t->dim_pad * sizeof *row);
     for (size_t i = 0; !st && i < t->n; i++) {
         if ((role[i] != VD_EVAL_ROLE_PROBE && role[i] != VD_EVAL_ROLE_NONMATED) ||
-            t->state[i] != VD_EVAL_TEMPLATE)
+            probe->state[i] != VD_EVAL_TEMPLATE)
             continue;
         const uint32_t me = s->image[i].person;
         struct vd_search f = {-2, -2, 1, role[i] == VD_EVAL_ROLE_PROBE && listed[me], me};
-        k.dot_rows_f32(row, t->row + i * t->dim_pad, score, refs, t->dim_pad);
+        k.dot_rows_f32(row, probe->row + i * t->dim_pad, score, refs, t->dim_pad);
         for (size_t r = 0; r < refs; r++)
             best[s->image[ref[r]].person] = -2;
         for (size_t r = 0; r < refs; r++) {

@@ -51,23 +51,34 @@ static int normalise(float *v, uint32_t n)
     return 0;
 }
 
-vd_status vd_face_embed(vd_engine *e, const struct vd_image *img, const struct vd_face *face,
-                        int flip, struct vd_template *out)
+/* A wider and a narrower crop about the centre of the points, which is where the similarity puts
+ * the centre of the ArcFace points. */
+static struct vd_similarity zoomed(const struct vd_similarity *s, int32_t size_px, float k)
 {
+    const float cx = 56.0262f / 112 * (float)size_px, cy = 71.9008f / 112 * (float)size_px;
+    return (struct vd_similarity){s->a * k, s->b * k, (s->tx - cx) * k + cx, (s->ty - cy) * k + cy};
+}
+
+vd_status vd_face_embed(vd_engine *e, const struct vd_image *img, const struct vd_face *face,
+                        int views, struct vd_template *out)
+{
+    static const float zoom[3] = {1, 1 / 1.06f, 1 / 0.94f};
     struct vd_similarity s;
     if (!e || !e->embed || !face || !face->has_points || !out || vd_image_check(img))
         return VD_E_INVAL;
     const struct vd_manifest *m = &e->set->recogniser;
     memset(out, 0, sizeof *out);
     vd_status st = vd_align_estimate(face->pt, m->width_px, &s);
-    uint32_t dim = (uint32_t)m->dim;
-    for (int f = 0; !st && f <= (flip != 0); f++) {
+    const uint32_t dim = (uint32_t)m->dim;
+    const int looks = views == VD_VIEWS_ONE ? 1 : views == VD_VIEWS_FULL ? 6 : 2;
+    for (int v = 0; !st && v < looks; v++) {
         float once[VD_TEMPLATE_DIM_MAX];
         float *in = vd_net_input(e->embed);
-        st = vd_align_warp(img, &s, m->width_px, &m->norm, in);
+        const struct vd_similarity at = zoomed(&s, m->width_px, zoom[v / 2]);
+        st = vd_align_warp(img, v < 2 ? &s : &at, m->width_px, &m->norm, in);
         if (st)
             break;
-        if (f)
+        if (v % 2)
             mirror(in, m->width_px, m->norm.grey ? 1 : 3);
         vd_net_run(e->embed);
         memcpy(once, vd_net_output(e->embed, 0, NULL), dim * sizeof *once);

@@ -415,7 +415,7 @@ static vd_status judge(vd_engine *e, const char *path, const struct vd_quality_l
         describe(&v->quality, limits, v->reason, sizeof v->reason);
         goto done;
     }
-    st = vd_face_embed(e, &f->image, &face[which], 1, t);
+    st = vd_face_embed(e, &f->image, &face[which], VD_VIEWS_FULL, t);
     if (st)
         goto done;
     v->accepted = 1;

@@ -55,7 +55,8 @@ static vd_status compare(struct vd_job *j, vd_engine *e)
         return st;
     if (vd_analyst_refused(j->owner))
         return VD_E_DENIED;
-    st = vd_face_embed(e, &j->frame->image, &j->face, j->owner->stills, j->templ);
+    st = vd_face_embed(e, &j->frame->image, &j->face,
+                       j->owner->stills ? VD_VIEWS_MIRROR : VD_VIEWS_ONE, j->templ);
     j->compared = st == VD_OK;
     return st;
 }

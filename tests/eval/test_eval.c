@@ -399,7 +399,7 @@ static void test_scan(void **state)
     struct vd_eval_options o = {0};
     struct vd_eval_scores *s;
     (void)state;
-    assert_int_equal(vd_eval_scan(&s, &set, &t, &o, NULL), VD_OK);
+    assert_int_equal(vd_eval_scan(&s, &set, &t, &t, &o, NULL), VD_OK);
     assert_int_equal(s->genuine_n, 2);
     assert_int_equal(s->impostors, 8);
     assert_int_equal(s->kept, 8);
@@ -413,12 +413,12 @@ static void test_scan(void **state)
     assert_int_equal(all, 8);
     vd_eval_scores_free(&s);
     st[4] = VD_EVAL_NO_FACE; /* what has no template is lost, and counted */
-    assert_int_equal(vd_eval_scan(&s, &set, &t, &o, NULL), VD_OK);
+    assert_int_equal(vd_eval_scan(&s, &set, &t, &t, &o, NULL), VD_OK);
     assert_int_equal(s->impostors, 4);
     assert_int_equal(s->lost, 4);
     vd_eval_scores_free(&s);
     const struct vd_eval_pair p[] = {{0, 1, 0, 1}, {0, 2, 0, 0}, {0, 4, 0, 0}};
-    assert_int_equal(vd_eval_scan_pairs(&s, &t, p, 3, NULL), VD_OK);
+    assert_int_equal(vd_eval_scan_pairs(&s, &t, &t, p, 3, NULL), VD_OK);
     assert_int_equal(s->genuine_n, 1);
     assert_int_equal(s->impostors, 1);
     assert_int_equal(s->lost, 1);
@@ -442,7 +442,7 @@ static void test_searches(void **state)
     uint32_t image[6];
     size_t n, enrolled;
     (void)state;
-    assert_int_equal(vd_eval_search(s, image, &n, &set, &t, role, &enrolled), VD_OK);
+    assert_int_equal(vd_eval_search(s, image, &n, &set, &t, &t, role, &enrolled), VD_OK);
     assert_int_equal(n, 3);
     assert_int_equal(enrolled, 2);
     assert_true(s[0].mated && s[0].rank == 1 && image[0] == 3);
@@ -453,11 +453,11 @@ static void test_searches(void **state)
     assert_true(!s[2].mated); /* nobody tried to enrol person 3 */
     st[2] = VD_EVAL_NO_FACE;  /* now person 1's enrolment fails: a probe of theirs is a miss */
     im[5].person = 1;
-    assert_int_equal(vd_eval_search(s, image, &n, &set, &t, role, &enrolled), VD_OK);
+    assert_int_equal(vd_eval_search(s, image, &n, &set, &t, &t, role, &enrolled), VD_OK);
     assert_int_equal(enrolled, 1);
     assert_true(s[2].mated && s[2].own <= -2 && s[2].rank == 2);
     st[0] = st[1] = VD_EVAL_NO_FACE;
-    assert_int_equal(vd_eval_search(s, image, &n, &set, &t, role, &enrolled), VD_E_INVAL);
+    assert_int_equal(vd_eval_search(s, image, &n, &set, &t, &t, role, &enrolled), VD_E_INVAL);
 }
 
 /* --- reports -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
  * that it is the same everywhere, allocates nothing, and refuses weights that are not what the
  * manifest says. Needs the models; skips aloud without them. */
 #include <pthread.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -170,6 +171,27 @@ static void clones_keep_the_weights(void **state)
     vd_engine_close(&second);
 }
 
+/* More looks make another template of the same face, always the same one. */
+static void views_are_averaged(void **state)
+{
+    static struct vd_template t[3], again;
+    float cosine;
+    (void)state;
+    for (int v = 0; v < 3; v++) {
+        double length = 0;
+        assert_int_equal(vd_face_embed(engine, &picture, &face, v, &t[v]), VD_OK);
+        assert_int_equal(vd_face_embed(engine, &picture, &face, v, &again), VD_OK);
+        assert_memory_equal(&t[v], &again, sizeof again);
+        for (uint32_t i = 0; i < t[v].dim; i++)
+            length += (double)t[v].v[i] * (double)t[v].v[i];
+        assert_true(fabs(length - 1) < 1e-5);
+        for (int w = 0; w < v; w++) {
+            assert_int_equal(vd_template_compare(&t[v], &t[w], &cosine), VD_OK);
+            assert_true(cosine > 0.5f && cosine < 0.99999f);
+        }
+    }
+}
+
 /* After the first picture of a size, detecting, measuring and embedding allocate nothing. */
 static void steady_work_allocates_nothing(void **state)
 {
@@ -186,7 +208,7 @@ static void steady_work_allocates_nothing(void **state)
             before = atomic_load(&allocations);
         assert_int_equal(vd_face_detect_once(engine, &picture, SIDE, found, 8, &n), VD_OK);
         assert_int_equal(vd_face_quality(engine, &picture, &face, &limits, &q), VD_OK);
-        assert_int_equal(vd_face_embed(engine, &picture, &face, 1, &t), VD_OK);
+        assert_int_equal(vd_face_embed(engine, &picture, &face, i % 3, &t), VD_OK);
     }
     assert_true(before > 0); /* opening did allocate: the counter counts */
     assert_int_equal(atomic_load(&allocations) - before, 0);
@@ -268,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clones_agree_in_two_threads),
         cmocka_unit_test(clones_keep_the_weights),
+        cmocka_unit_test(views_are_averaged),
         cmocka_unit_test(steady_work_allocates_nothing),
         cmocka_unit_test(templates_of_two_models_do_not_meet),
         cmocka_unit_test(changed_weights_are_refused),
