@@ -75,6 +75,36 @@ void vd_secret_free(void **p, size_t bytes)
     *p = NULL;
 }
 
+/* The whole pages that a block touches. */
+static void *pages_of(void *p, size_t bytes, size_t *total)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t from = (uintptr_t)p & ~(page - 1);
+    const uintptr_t to = ((uintptr_t)p + bytes + page - 1) & ~(page - 1);
+    *total = (size_t)(to - from);
+    return (char *)p - ((uintptr_t)p - from);
+}
+
+int vd_mem_hide(void *p, size_t bytes)
+{
+    size_t total;
+    if (!p || !bytes)
+        return 0;
+    void *from = pages_of(p, bytes, &total);
+    (void)madvise(from, total, MADV_DONTDUMP);
+    return mlock(from, total) == 0;
+}
+
+void vd_mem_unhide(void *p, size_t bytes)
+{
+    size_t total;
+    if (!p || !bytes)
+        return;
+    void *from = pages_of(p, bytes, &total);
+    (void)munlock(from, total);
+    (void)madvise(from, total, MADV_DODUMP);
+}
+
 void vd_wipe(void *p, size_t bytes)
 {
     if (p && bytes)

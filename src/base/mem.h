@@ -19,6 +19,10 @@ void *vd_aligned_zalloc(size_t bytes);
  *  *locked (may be NULL) tells. Contents are zero. Free with vd_secret_free, which wipes. */
 vd_status vd_secret_alloc(void **out, size_t bytes, int *locked);
 void vd_secret_free(void **p, size_t bytes);
+/** Keep a block of ordinary memory out of core files and, when the limit allows, out of swap,
+ * together with what shares its first and last page. 1 = locked. Undo before freeing it. */
+int vd_mem_hide(void *p, size_t bytes);
+void vd_mem_unhide(void *p, size_t bytes);
 /** Overwrite; the compiler may not drop it. */
 void vd_wipe(void *p, size_t bytes);
 

@@ -72,7 +72,7 @@ vd_status vd_face_embed(vd_engine *e, const struct vd_image *img, const struct v
     const uint32_t dim = (uint32_t)m->dim;
     const int looks = views == VD_VIEWS_ONE ? 1 : views == VD_VIEWS_FULL ? 6 : 2;
     for (int v = 0; !st && v < looks; v++) {
-        float once[VD_TEMPLATE_DIM_MAX];
+        float *once = e->luma; /* secret memory, larger than any template */
         float *in = vd_net_input(e->embed);
         const struct vd_similarity at = zoomed(&s, m->width_px, zoom[v / 2]);
         st = vd_align_warp(img, v < 2 ? &s : &at, m->width_px, &m->norm, in);
@@ -88,6 +88,7 @@ vd_status vd_face_embed(vd_engine *e, const struct vd_image *img, const struct v
             out->v[i] += once[i];
         vd_wipe(once, dim * sizeof *once);
     }
+    vd_net_forget(e->embed); /* R22: not at the next face, now */
     if (!st && normalise(out->v, dim))
         st = VD_E_FORMAT;
     if (st) {

@@ -177,6 +177,7 @@ static vd_status check_embed(struct vd_engine *e, struct vd_err *err)
     vd_status st = vd_net_new(&e->embed, e->set->embed, &in, err);
     if (st)
         return vd_fail_prefix(err, st, "model '%s'", m->name);
+    (void)vd_net_hide(e->embed); /* templates are made there (R21) */
     vd_net_output(e->embed, 0, &s);
     for (int32_t i = 0; i < s.rank; i++)
         n *= (size_t)s.dim[i];

@@ -28,7 +28,9 @@ void vd_net_free(struct vd_net **pn)
         free(n->step[i].out);
     }
     /* The arena saw a face: it is wiped like any picture of one. */
-    vd_wipe(n->arena, n->arena ? n->arena_floats * sizeof(float) : 0);
+    vd_net_forget(n);
+    if (n->hidden)
+        vd_mem_unhide(n->arena, n->arena_floats * sizeof(float));
     free(n->arena);
     free(n->value);
     free(n->folded);
@@ -77,6 +79,17 @@ done:
         vd_net_free(&n);
     *out = n;
     return st;
+}
+
+void vd_net_forget(struct vd_net *n)
+{
+    vd_wipe(n->arena, n->arena ? n->arena_floats * sizeof(float) : 0);
+}
+
+int vd_net_hide(struct vd_net *n)
+{
+    n->hidden = 1;
+    return vd_mem_hide(n->arena, n->arena_floats * sizeof(float));
 }
 
 float *vd_net_input(struct vd_net *n)

@@ -58,6 +58,11 @@ void vd_net_free(struct vd_net **n);
 float *vd_net_input(struct vd_net *n);
 /** Run. Sets FTZ/DAZ for its duration. Never fails, never allocates. */
 void vd_net_run(struct vd_net *n);
+/** Overwrite everything that the last run left: input, output, and what lay between, which says as
+ * much about the input as the output does. */
+void vd_net_forget(struct vd_net *n);
+/** Keep the workspace out of core files and, when the limit allows, out of swap. 1 = locked. */
+int vd_net_hide(struct vd_net *n);
 /** Output by index: plain row-major floats (not blocked), valid until the next run. */
 const float *vd_net_output(const struct vd_net *n, int32_t i, struct vd_shape *shape);
 

@@ -105,6 +105,7 @@ struct vd_net {
     struct vd_step *step;
     int32_t step_n, step_cap;
     float *arena;
+    int hidden; /* vd_net_hide() was called */
     size_t arena_floats;
     int32_t input_buf;
     struct vd_net_info info;
