@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libavutil/cpu.h>
@@ -126,6 +127,8 @@ static void prepare(void)
     sigaction(SIGHUP, &quiet, NULL);
     sigaction(SIGVTALRM, &timer, NULL);
     setitimer(ITIMER_VIRTUAL, &every, NULL);
+    setenv("TZ", "UTC0", 1); /* or the first date in a container would open /etc/localtime */
+    tzset();
     av_log_set_callback(on_av_log);
     avformat_network_init();
     (void)av_get_cpu_flags();

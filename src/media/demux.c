@@ -114,6 +114,19 @@ static vd_status open_failed(const struct vd_demux *d, int rc, struct vd_err *er
     return vd_fail(err, VD_E_IO, "%s: %s", d->label, text);
 }
 
+/* What containers claim is shown to people and used for progress: no more than can be. */
+static void bound_claims(struct vd_source_info *i)
+{
+    const int64_t year_ms = INT64_C(366) * 24 * 3600 * 1000;
+    if (i->width_px < 0 || i->height_px < 0 || i->width_px > VD_IMAGE_MAX_SIDE_PX ||
+        i->height_px > VD_IMAGE_MAX_SIDE_PX)
+        i->width_px = i->height_px = 0; /* pictures say it themselves, or are refused */
+    if (i->duration_ms > year_ms)
+        i->duration_ms = 0;
+    if (i->frames_expected < 0 || i->frames_expected > year_ms)
+        i->frames_expected = 0;
+}
+
 static vd_status open_decoder(struct vd_demux *d, struct vd_err *err)
 {
     const AVCodec *codec = NULL;
@@ -153,6 +166,7 @@ static vd_status open_decoder(struct vd_demux *d, struct vd_err *err)
         : d->info.duration_ms > 0 && d->info.frames_per_second > 0
             ? llrint((double)d->info.duration_ms * d->info.frames_per_second / 1000)
             : 0;
+    bound_claims(&d->info);
     snprintf(d->info.codec, sizeof d->info.codec, "%s", codec->name);
     const uint8_t *m = av_stream_get_side_data(st, AV_PKT_DATA_DISPLAYMATRIX, NULL);
     double angle = m ? av_display_rotation_get((const int32_t *)(const void *)m) : 0;

@@ -27,7 +27,7 @@ static unsigned wanted = 300, first;
 static const struct {
     const char *file, *how;
 } parents[] = {
-    {"a.mp4", "-c:v libx264 -preset ultrafast -bf 2"},
+    {"a.mp4", "-c:v libx264 -preset ultrafast -bf 2 -metadata creation_time=2026-11-23T10:00:00Z"},
     {"b.mkv", "-c:v libx264 -preset ultrafast"},
     {"c.ts", "-c:v libx264 -preset ultrafast"},
     {"d.h264", "-c:v libx264 -preset ultrafast -x264-params slices=3"},
@@ -108,7 +108,7 @@ static size_t mutate(uint8_t *p, size_t n, uint64_t *s)
     return n;
 }
 
-static void look_at(const char *path, struct tally *t)
+static void look_at(const char *path, unsigned number, struct tally *t)
 {
     const struct vd_source_options o = {.isolate = 1,
                                         .open_timeout_ns = INT64_C(10000000000),
@@ -142,6 +142,8 @@ static void look_at(const char *path, struct tally *t)
         t->stalls += (unsigned)info.stalls;
         vd_source_close(&s);
     }
+    if (strstr(err.msg, "decoder")) /* its end: say which mutant it was */
+        print_message("mutant %u: %s\n", number, err.msg);
     const int64_t took = c->mono_ns(c->opaque) - began;
     t->longest_ns = took > t->longest_ns ? took : t->longest_ns;
 }
@@ -151,7 +153,7 @@ static void *worker(void *arg)
     const size_t w = (size_t)(uintptr_t)arg;
     char path[300];
     for (unsigned i; (i = atomic_fetch_add(&next, 1)) < wanted;) {
-        const size_t k = i % PARENTS;
+        const size_t k = (first + i) % PARENTS;
         uint64_t s = 88172645463325252u + (first + i) * UINT64_C(2654435761);
         uint8_t *p = malloc(body_n[k]);
         if (!p)
@@ -163,7 +165,7 @@ static void *worker(void *arg)
         if (!f || fwrite(p, 1, n, f) != n || fclose(f))
             abort();
         free(p);
-        look_at(path, &tally[w]);
+        look_at(path, first + i, &tally[w]);
     }
     return NULL;
 }
