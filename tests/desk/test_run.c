@@ -1,10 +1,12 @@
 /* A deployment while it runs: alerts become durable, people judge them, stops and ends hold. */
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "desk/desk_world.h"
 #include "watch/fakes.h"
 
@@ -15,12 +17,26 @@ static size_t stands(int i, struct fake_face *f)
     return 1;
 }
 
+#define STRANGERS 5
+
+/* The listed person in a crowd of others. */
+static size_t crowd(int i, struct fake_face *f)
+{
+    stands(i, f);
+    for (int k = 0; k < STRANGERS; k++) {
+        f[1 + k] = fake_face_at(50 + k, 60 + 90.0f * (float)k, 350 + (float)(i % 3), 60);
+        f[1 + k].noise = 0.1f;
+    }
+    return 1 + STRANGERS;
+}
+
 static struct {
     vd_engine *engine;
     struct vd_watchlist *list;
     struct vd_store_id list_id, id;
     struct vd_desk_run *run;
     atomic_int alerts;
+    int files;
 } live;
 
 static void on_alert(void *opaque, const struct vd_decision *d, const struct vd_alert *a)
@@ -163,6 +179,37 @@ static int watching(void)
     return v.watching;
 }
 
+/* R21: none of those who passed by, and nothing plain of who was listed, is in any file of the
+ * desk. */
+static int find_in_file(const char *path, const struct stat *st, int flag, struct FTW *w)
+{
+    struct vd_blob b;
+    (void)st;
+    (void)w;
+    if (flag != FTW_F || vd_file_map(&b, path, (size_t)1 << 30, NULL))
+        return 0; /* a folder, or an empty file */
+    static const char plain[] = "not really a JPEG";
+    int found = memmem(b.data, b.bytes, plain, sizeof plain - 1) != NULL;
+    for (int who = 0; who < 60; who = who == 3 ? 50 : who == 50 + STRANGERS ? 60 : who + 1) {
+        struct vd_template t;
+        fake_template(who, &t);
+        found |= memmem(b.data, b.bytes, &t.v[8], 16) != NULL;
+    }
+    live.files++;
+    vd_file_unmap(&b);
+    if (found)
+        print_error("%s holds a face\n", path);
+    return found;
+}
+
+static void nothing_plain_on_the_disk(void)
+{
+    vd_desk_close(&dw.d);
+    live.files = 0;
+    assert_int_equal(nftw(dw.dir, find_in_file, 8, FTW_PHYS), 0);
+    assert_true(live.files >= 4); /* it looked: database, keys, root key, towns */
+}
+
 static void the_whole_life(void **state)
 {
     (void)state;
@@ -174,6 +221,7 @@ static void the_whole_life(void **state)
     size_t n, bytes;
     char jpeg[8192];
     begin();
+    fake_world[0].faces = crowd;
     assert_int_equal(start(&dw.auditor, &err), VD_E_DENIED);
     started(&err);
     struct vd_desk_run *first = live.run;
@@ -225,6 +273,8 @@ static void the_whole_life(void **state)
     assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_STARTED), 1);
     assert_int_equal(desk_recorded_with(VD_AUDIT_DEPLOYMENT_CANCELLED, "\"alerts_true\":1"), 1);
     assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED); /* R3: never started again */
+    assert_true(atomic_load(&fake_embeds) > STRANGERS);        /* strangers were compared */
+    nothing_plain_on_the_disk();
     finish();
 }
 
