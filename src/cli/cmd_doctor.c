@@ -61,6 +61,19 @@ static void check_lock(void)
     row("memory lock", !st && locked, text, "raise it: ulimit -l, or LimitMEMLOCK= in the service");
 }
 
+static void check_decoder(void)
+{
+    int landlock = 0;
+    char text[100];
+    struct vd_err err = {0};
+    const vd_status st = vd_media_check_decoder(&landlock, &err);
+    if (landlock)
+        snprintf(text, sizeof text, "vedette-decoder, with seccomp and Landlock %d", landlock);
+    else
+        snprintf(text, sizeof text, "vedette-decoder, with seccomp; the kernel has no Landlock");
+    row("cameras", !st, st ? "no vedette-decoder: network sources cannot be read" : text, err.msg);
+}
+
 static int run(int argc, char **args)
 {
     char cpu[64], text[160];
@@ -81,6 +94,7 @@ static int run(int argc, char **args)
     char codecs[256];
     vd_media_codecs(codecs, sizeof codecs);
     row("video", strstr(codecs, "h264") != NULL, codecs, "install libavcodec with H.264");
+    check_decoder();
     check_lock();
     check_model(vd_cli.detector ? vd_cli.detector : "yunet");
     check_model(vd_cli.recogniser ? vd_cli.recogniser : "sface");

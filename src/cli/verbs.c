@@ -1,7 +1,8 @@
 /* The verbs, in the order of `vedette --help`. A verb is one file; here it gets two lines. */
 #include "cli/cli.h"
 
-extern const struct vd_verb vd_verb_watch, vd_verb_explain, vd_verb_enrol_check;
+extern const struct vd_verb vd_verb_watch, vd_verb_explain, vd_verb_enrol_check,
+    vd_verb_camera_test;
 extern const struct vd_verb vd_verb_detect, vd_verb_compare, vd_verb_embed, vd_verb_quality;
 extern const struct vd_verb vd_verb_model_list, vd_verb_model_verify, vd_verb_model_licence,
     vd_verb_model_install, vd_verb_doctor, vd_verb_bench;
@@ -27,6 +28,7 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_watch,
     &vd_verb_explain,
     &vd_verb_enrol_check,
+    &vd_verb_camera_test,
     &vd_verb_detect,
     &vd_verb_compare,
     &vd_verb_quality,

@@ -18,6 +18,7 @@
 #include "media/broker.h"
 #include "media/media_av.h"
 #include "media/ring.h"
+#include "media/sandbox.h"
 
 #define RINGS_MAX  64                         /* changes of size, one connection */
 #define LATE_MAX   (INT64_C(10) * 1000000000) /* a frame's age is believed up to here */
@@ -74,6 +75,13 @@ static vd_status find_decoder(char *out, size_t cap, struct vd_err *err)
     return vd_fail(err, VD_E_NOTFOUND,
                    "the program vedette-decoder, which decodes network sources, is neither beside "
                    "this one nor in ../libexec/vedette: install it, or set VEDETTE_DECODER");
+}
+
+vd_status vd_media_check_decoder(int *landlock, struct vd_err *err)
+{
+    char path[PATH_MAX];
+    *landlock = vd_sandbox_landlock();
+    return find_decoder(path, sizeof path, err);
 }
 
 static vd_status spawn(struct vd_child *c, int theirs, struct vd_err *err)

@@ -133,5 +133,7 @@ void vd_url_scrub(const char *url, char *line);
  *  ../libexec/vedette. The environment's VEDETTE_DECODER goes first. Before any source is opened.
  */
 void vd_media_set_decoder(const char *path);
+/** Is that program there? *landlock: version of the kernel's, 0 = none (seccomp does without). */
+VD_MUST_CHECK vd_status vd_media_check_decoder(int *landlock, struct vd_err *err);
 
 #endif
