@@ -74,13 +74,16 @@ struct vd_engine_options {
     const char *detector;    /**< manifest name; NULL = "yunet" */
     const char *recogniser;  /**< manifest name; NULL = "sface" */
     const char *refiner;     /**< manifest name; NULL = "mtcnn-onet"; "" = none */
-    const char *isa;         /**< "auto" (NULL), "c", "avx2", "avx512": the highest level to use */
-    float detect_threshold;  /**< 0..1; 0 = the manifest's */
-    float nms_iou;           /**< 0..1; 0 = the manifest's */
+    const char *isa;         /**< "auto" (NULL), "c", "avx2", "avx512", "vnni": the highest level */
+    const char
+        *precision; /**< "auto" (NULL): eight bits where a side file (`vedette model quantise`)
+                       says that the error does not move; "fp32"; "int8": every side file */
+    float detect_threshold;     /**< 0..1; 0 = the manifest's */
+    float nms_iou;              /**< 0..1; 0 = the manifest's */
     int32_t detect_max_side_px; /**< longest side fed to the detector; 0 = 1920 */
     int32_t min_face_px;        /**< smallest face height looked for; 0 = 16 */
     uint32_t detect_only;       /**< 1 = do not load recogniser */
-    uint32_t reserved[8];
+    uint32_t reserved[6];
 };
 
 /** Fill *o with defaults (all zero fields and NULL). */

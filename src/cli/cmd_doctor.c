@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "face/manifest.h"
+#include "face/engine.h"
 #include "media/media.h"
 
 static json_t *rows;
@@ -106,6 +107,12 @@ static int run(int argc, char **args)
     st = vd_engine_open(&e, &o, &err);
     row("engine", !st, st ? err.msg : "the default models load and fit their manifests",
         "see above");
+    if (!st) {
+        static const char *const type[] = {"float", "eight bits"};
+        snprintf(text, sizeof text, "detector %s, recogniser %s",
+                 type[e->set->eight[VD_TASK_DETECTOR]], type[e->set->eight[VD_TASK_RECOGNISER]]);
+        row("precision", 1, text, "");
+    }
     vd_engine_close(&e);
     if (vd_cli.json) {
         json_t *all = json_object();

@@ -104,6 +104,7 @@ void vd_cli_engine_options(struct vd_engine_options *o)
     o->recogniser = vd_cli.recogniser;
     o->refiner = vd_cli.refiner && strcmp(vd_cli.refiner, "none") == 0 ? "" : vd_cli.refiner;
     o->isa = vd_cli.isa;
+    o->precision = vd_cli.precision;
 }
 
 vd_status vd_cli_engine_open(vd_engine **out, int detect_only, int *exit_code)

@@ -5,7 +5,7 @@ extern const struct vd_verb vd_verb_watch, vd_verb_explain, vd_verb_enrol_check,
     vd_verb_camera_test;
 extern const struct vd_verb vd_verb_detect, vd_verb_compare, vd_verb_embed, vd_verb_quality;
 extern const struct vd_verb vd_verb_model_list, vd_verb_model_verify, vd_verb_model_licence,
-    vd_verb_model_install, vd_verb_doctor, vd_verb_bench;
+    vd_verb_model_install, vd_verb_model_quantise, vd_verb_doctor, vd_verb_bench;
 extern const struct vd_verb vd_verb_eval_verify, vd_verb_eval_identify, vd_verb_eval_detect,
     vd_verb_eval_quality, vd_verb_eval_equity, vd_verb_eval_all;
 extern const struct vd_verb vd_verb_audit_verify, vd_verb_audit_prove, vd_verb_audit_consistency;
@@ -37,6 +37,7 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_model_verify,
     &vd_verb_model_licence,
     &vd_verb_model_install,
+    &vd_verb_model_quantise,
     &vd_verb_eval_verify,
     &vd_verb_eval_identify,
     &vd_verb_eval_detect,

@@ -36,6 +36,9 @@ static vd_status load(struct vd_model_set *s, const struct vd_engine_options *o,
         st = vd_manifest_weights(m, o->weights_dir, path, sizeof path, err);
     if (!st)
         st = vd_model_open(model, path, s->isa, err);
+    if (!st)
+        st = vd_engine_apply_side(*model, m, path, o->precision, s->side[task], &s->eight[task],
+                                  err);
     return st;
 }
 
@@ -291,6 +294,59 @@ void vd_engine_close(vd_engine **pe)
     *pe = NULL;
 }
 
+/* Nets of a task forgotten, and planned again where that is not done by need. */
+static vd_status replan(struct vd_engine *e, enum vd_task task, struct vd_err *err)
+{
+    switch (task) {
+    case VD_TASK_DETECTOR:
+        return VD_OK;
+    case VD_TASK_RECOGNISER:
+        return check_embed(e, err);
+    case VD_TASK_REFINER:
+        return check_refine(e, err);
+    }
+    return VD_E_INVAL;
+}
+
+static void forget(struct vd_engine *e, enum vd_task task)
+{
+    for (int i = 0; task == VD_TASK_DETECTOR && i < VD_ENGINE_NETS; i++)
+        vd_net_free(&e->nets[i].net);
+    if (task != VD_TASK_DETECTOR)
+        vd_net_free(task == VD_TASK_RECOGNISER ? &e->embed : &e->refine);
+}
+
+static struct vd_model **model_of(struct vd_engine *e, enum vd_task task)
+{
+    return task == VD_TASK_DETECTOR     ? &e->set->detect
+           : task == VD_TASK_RECOGNISER ? &e->set->embed
+                                        : &e->set->refine;
+}
+
+vd_status vd_engine_calibrate(struct vd_engine *e, enum vd_task task, struct vd_calib **out,
+                              struct vd_err *err)
+{
+    forget(e, task);
+    vd_status st = vd_calib_new(out, *model_of(e, task), err);
+    return st ? st : replan(e, task, err);
+}
+
+vd_status vd_engine_calibrated(struct vd_engine *e, enum vd_task task, struct vd_calib *calib,
+                               struct vd_err *err)
+{
+    forget(e, task);
+    vd_calib_stop(calib);
+    return replan(e, task, err);
+}
+
+vd_status vd_engine_quantise(struct vd_engine *e, enum vd_task task, const char *text, size_t bytes,
+                             struct vd_err *err)
+{
+    forget(e, task);
+    vd_status st = vd_model_quantise(*model_of(e, task), text, bytes, err);
+    return st ? st : replan(e, task, err);
+}
+
 void vd_engine_threshold(const vd_engine *e, float *cosine, float *fmr)
 {
     if (cosine)
@@ -309,6 +365,12 @@ void vd_engine_digest(const vd_engine *e, uint8_t out[VD_DIGEST_BYTES])
     for (int i = 0; i < 3; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "%s %s\n", m[i] ? m[i]->name : "none",
                               m[i] ? m[i]->sha256 : "none");
+    for (int i = 0; i < 3; i++)
+        if (set->eight[i]) {
+            char hex[65];
+            vd_hex(set->side[i], 32, hex);
+            n += (size_t)snprintf(text + n, sizeof text - n, "eight bits %d %s\n", i, hex);
+        }
     n += (size_t)snprintf(text + n, sizeof text - n, "%.9g %.9g\n", (double)e->detect_threshold,
                           (double)e->nms_iou);
     vd_sha256(text, n, out); /* three lines of at most 130 bytes and one of 40 */

@@ -22,6 +22,8 @@ struct vd_model_set {
     struct vd_manifest detector, recogniser, refiner;
     struct vd_model *detect, *embed, *refine; /* NULL when not loaded */
     uint8_t digest[VD_DIGEST_BYTES];          /* of the recogniser */
+    int eight[3];                             /* by task: computes in eight bits */
+    uint8_t side[3][32];                      /* digest of the side file then */
     enum vd_isa isa;
 };
 
@@ -50,6 +52,22 @@ void vd_engine_trim(struct vd_engine *e);
 /** Outputs of a network that ran, as the heads want them. Returns how many. */
 int32_t vd_engine_outputs(const struct vd_model *m, const struct vd_net *n,
                           const struct vd_manifest *f, struct vd_tensor_view *out, int32_t cap);
+/** The side file of a weight file. */
+vd_status vd_engine_side_path(const char *weights, char *out, size_t cap);
+/** Quantise a model by its side file when there is one and `precision` allows it; *used says so.
+ *  Errors: VD_E_INVAL precision; VD_E_MISMATCH a side file of other weights; VD_E_FORMAT. */
+vd_status vd_engine_apply_side(struct vd_model *model, const struct vd_manifest *m,
+                               const char *weights, const char *precision, uint8_t digest[32],
+                               int *used, struct vd_err *err);
+/** Begin to count what the model of a task computes (float, this engine only, no clones): its nets
+ *  are planned anew; calibrated() ends the counting, what was counted stays the caller's. */
+vd_status vd_engine_calibrate(struct vd_engine *e, enum vd_task task, struct vd_calib **out,
+                              struct vd_err *err);
+vd_status vd_engine_calibrated(struct vd_engine *e, enum vd_task task, struct vd_calib *calib,
+                               struct vd_err *err);
+/** Let the model of a task compute in eight bits from now on. This engine only, no clones. */
+vd_status vd_engine_quantise(struct vd_engine *e, enum vd_task task, const char *text, size_t bytes,
+                             struct vd_err *err);
 enum vd_head vd_engine_head(const struct vd_manifest *m);
 
 #endif

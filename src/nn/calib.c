@@ -49,6 +49,11 @@ vd_status vd_calib_new(struct vd_calib **out, struct vd_model *m, struct vd_err 
     return VD_OK;
 }
 
+void vd_calib_stop(struct vd_calib *c)
+{
+    c->model->calib = NULL;
+}
+
 void vd_calib_free(struct vd_calib **pc)
 {
     if (!pc || !*pc)

@@ -79,6 +79,8 @@ void vd_model_quantised(const struct vd_model *m, int32_t *integer, int32_t *all
  *  with "fact " and end in a newline, or "". The caller frees *text. */
 struct vd_calib;
 VD_MUST_CHECK vd_status vd_calib_new(struct vd_calib **out, struct vd_model *m, struct vd_err *err);
+/** Nets planned from here on do not count; those that do must be gone. */
+void vd_calib_stop(struct vd_calib *c);
 void vd_calib_free(struct vd_calib **c);
 VD_MUST_CHECK vd_status vd_calib_write(const struct vd_calib *c, const char *facts, char **text,
                                        size_t *bytes, struct vd_err *err);
