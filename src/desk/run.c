@@ -120,7 +120,7 @@ static void watch_once(struct vd_desk_run *r)
     o.threads = r->o.threads;
     o.source.max_reconnects = -1;
     o.source.later = 1; /* a camera that is not there yet is waited for, the others run */
-    o.realtime = 1; /* a recording in place of a camera plays at its own pace */
+    o.realtime = 1;     /* a recording in place of a camera plays at its own pace */
     o.clock = r->d->clock;
     o.stop = &r->stop;
     pthread_mutex_lock(&r->lock);
