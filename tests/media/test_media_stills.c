@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/wait.h>
 #include <cmocka.h>
 
 #include "media/media_av.h"
@@ -422,6 +423,48 @@ static void test_references(void **state)
     vd_frame_unref(NULL);
 }
 
+/* In a process of its own: the same pixels, the same refusals, nobody left behind. */
+static void test_isolated(void **state)
+{
+    (void)state;
+    static const char *const how[][2] = {{"jpeg.jpg", "-pix_fmt yuvj420p"},
+                                         {"odd.png", "-pix_fmt rgb24 -vf crop=61:47:0:0"},
+                                         {"grey.png", "-pix_fmt gray"},
+                                         {"web.webp", "-c:v libwebp -pix_fmt yuv420p"},
+                                         {"anim.gif", "-pix_fmt rgb8"}};
+    struct vd_err err = {0};
+    struct vd_frame *a, *b;
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+        size_t n;
+        ffmpeg("-f lavfi -i testsrc2=size=64x48 %s -frames:v 1 %s", how[i][1], how[i][0]);
+        uint8_t *p = read_file(how[i][0], &n);
+        if (i == 0) {
+            uint8_t *q = with_exif(p, n, 6, 0, &n);
+            free(p);
+            p = q;
+        }
+        assert_int_equal(vd_still_decode(&a, p, n, how[i][0], &err), VD_OK);
+        assert_int_equal(vd_still_decode_isolated(&b, p, n, how[i][0], &err), VD_OK);
+        assert_int_equal(a->image.format, b->image.format);
+        assert_int_equal(a->image.yuv, b->image.yuv);
+        assert_int_equal(a->image.width_px, b->image.width_px);
+        assert_int_equal(a->image.height_px, b->image.height_px);
+        for (int y = 0; y < a->image.height_px; y++)
+            for (int x = 0; x < a->image.width_px; x++) {
+                int k[3];
+                rgb_at(&a->image, x, y, k);
+                assert_rgb(&b->image, x, y, k[0], k[1], k[2], 0);
+            }
+        vd_frame_unref(&a);
+        vd_frame_unref(&b);
+        assert_int_not_equal(vd_still_decode_isolated(&b, p, 20, how[i][0], &err), VD_OK);
+        assert_null(b);
+        free(p);
+    }
+    assert_int_equal(vd_still_decode_isolated(&b, "<svg/>", 6, "x.svg", &err), VD_E_FORMAT);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,7 +472,7 @@ int main(void)
         cmocka_unit_test(test_kinds),           cmocka_unit_test(test_large_jpeg_matrix),
         cmocka_unit_test(test_truncated),       cmocka_unit_test(test_no_picture),
         cmocka_unit_test(test_four_components), cmocka_unit_test(test_padding),
-        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_references),      cmocka_unit_test(test_isolated),
     };
     tools_begin();
     int rc = cmocka_run_group_tests_name("media_stills", tests, NULL, NULL);
