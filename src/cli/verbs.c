@@ -6,8 +6,8 @@ extern const struct vd_verb vd_verb_watch, vd_verb_explain, vd_verb_enrol_check,
 extern const struct vd_verb vd_verb_detect, vd_verb_compare, vd_verb_embed, vd_verb_quality;
 extern const struct vd_verb vd_verb_model_list, vd_verb_model_verify, vd_verb_model_licence,
     vd_verb_model_install, vd_verb_model_quantise, vd_verb_doctor, vd_verb_bench;
-extern const struct vd_verb vd_verb_eval_verify, vd_verb_eval_identify, vd_verb_eval_detect,
-    vd_verb_eval_quality, vd_verb_eval_equity, vd_verb_eval_all;
+extern const struct vd_verb vd_verb_calibrate, vd_verb_eval_verify, vd_verb_eval_identify,
+    vd_verb_eval_detect, vd_verb_eval_quality, vd_verb_eval_equity, vd_verb_eval_all;
 extern const struct vd_verb vd_verb_audit_verify, vd_verb_audit_prove, vd_verb_audit_consistency;
 extern const struct vd_verb vd_verb_policy_list, vd_verb_policy_show, vd_verb_policy_check,
     vd_verb_policy_retention, vd_verb_policy_state;
@@ -38,6 +38,7 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_model_licence,
     &vd_verb_model_install,
     &vd_verb_model_quantise,
+    &vd_verb_calibrate,
     &vd_verb_eval_verify,
     &vd_verb_eval_identify,
     &vd_verb_eval_detect,

@@ -15,6 +15,7 @@
 #include "eval/shrink.h"
 #include "face/manifest.h"
 #include "media/media.h"
+#include "watch/watch.h"
 
 #define THREADS_MAX 16
 #define FACES       64
@@ -90,11 +91,25 @@ static enum vd_eval_state look(struct worker *w, const struct vd_image *img, str
                                                                          : VD_EVAL_TEMPLATE;
 }
 
+static enum vd_eval_state enrol(struct worker *w, const char *path, struct vd_quality *q)
+{
+    struct vd_enrol_verdict v;
+    if (vd_enrol_judge(w->engine, path, "", &v, w->templ, NULL))
+        return VD_EVAL_UNREADABLE;
+    *q = v.quality;
+    return v.accepted     ? VD_EVAL_TEMPLATE
+           : v.faces < 0  ? VD_EVAL_UNREADABLE
+           : v.faces == 0 ? VD_EVAL_NO_FACE
+                          : VD_EVAL_REFUSED;
+}
+
 static enum vd_eval_state one(struct worker *w, const char *path, struct vd_quality *q)
 {
     struct vd_frame *f = NULL;
     struct vd_shrunk small = {0};
     enum vd_eval_state s = VD_EVAL_UNREADABLE;
+    if (w->crew->o->enrol)
+        return enrol(w, path, q);
     if (vd_still_open(&f, path, NULL))
         return s;
     s = look(w, &f->image, q);

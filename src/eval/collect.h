@@ -26,6 +26,7 @@ const char *vd_eval_state_name(enum vd_eval_state s);
 struct vd_eval_options {
     int32_t threads;       /**< 0 = one a core, at most 16 */
     int32_t views;         /**< enum vd_views */
+    int32_t enrol;         /**< 1 = judge and look as enrolment does; nothing else matters then */
     int32_t limits;        /**< 1 = refuse what is under the default quality limits */
     int32_t shrink_eye_px; /**< > 0: shrink pictures so that so many pixels lie between the eyes */
     int (*stop)(void *opaque, size_t done, size_t total); /**< progress; not 0 = stop */

@@ -110,7 +110,29 @@ def wrong_inputs(tmp):
     check(not (tmp / "out").exists(), "a failed run left a report")
 
 
+def calibrate(tmp):
+    top, _ = people(tmp)
+    r = vedette("calibrate", top, ok=False)  # ten pictures of five people
+    check(r.rc == 1 and "too few" in r.err and "--strangers" in r.err, "a threshold out of nothing", r)
+    strangers = tmp / "strangers"  # the five again, called strangers, eight times each
+    strangers.mkdir()
+    for i in range(5):
+        for k in range(8):
+            ffmpeg("-i", top / f"p{i}" / "a.png", "-vf", f"eq=brightness=0.0{k}", strangers / f"s{i}{k}.png")
+    r = vedette("calibrate", top, "--strangers", strangers, "--bootstrap", 20, ok=False)
+    check(r.rc == 1 and "strangers" in r.err, "1 in 100,000 out of forty pictures", r)
+    r = vedette("calibrate", top, "--strangers", strangers, "--json", "--bootstrap", 20, "-o", tmp / "c.json",
+                "--per-day", 1000, "--faces-per-day", 4000, ok=False)
+    check(r.rc in (0, 3), "calibrate", r)
+    (c,) = r.of("calibration")
+    check(json.loads((tmp / "c.json").read_text()) == c, "the file and the line differ", r)
+    check(c["people"] >= 2 and c["references"] + c["refused"] == 11, f"pictures went missing: {c}")
+    check(not c["extrapolated"] and c["fpir"] == 0.25, f"a quarter of forty can be counted: {c}")
+    check(c["threshold"] >= max(c["manifest_threshold"], c["floor_from_look_alikes"]), f"laxer than allowed: {c}")
+    check(c["threshold"] > 0.8, f"listed people called strangers must drive the threshold up: {c}")
+
+
 if __name__ == "__main__":
     need_models()
     need_ffmpeg()
-    harness.run_tests({f.__name__: f for f in (the_same_twice, boxes_found_are_found, groups, wrong_inputs)})
+    harness.run_tests({f.__name__: f for f in (the_same_twice, boxes_found_are_found, groups, calibrate, wrong_inputs)})

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "eval/boxes.h"
+#include "eval/calibrate.h"
 #include "eval/collect.h"
 #include "eval/report.h"
 #include "eval/shrink.h"
@@ -460,6 +461,115 @@ static void test_searches(void **state)
     assert_int_equal(vd_eval_search(s, image, &n, &set, &t, &t, role, &enrolled), VD_E_INVAL);
 }
 
+/* --- calibration -------------------------------------------------------------------------------
+ */
+
+enum { LISTED = 120, OTHERS = 3000, DIM = 48 };
+
+static void unit(float *row, uint64_t *seed)
+{
+    double sum = 0;
+    for (int i = 0; i < DIM; i++) {
+        double x = 0;
+        for (int k = 0; k < 12; k++)
+            x += (double)vd_chance_below(seed, 1000) / 1000;
+        row[i] = (float)(x - 6);
+        sum += (double)row[i] * (double)row[i];
+    }
+    for (int i = 0; i < DIM; i++)
+        row[i] = (float)((double)row[i] / sqrt(sum));
+}
+
+static void toward(float *row, const float *from, double k, uint64_t *seed)
+{
+    float noise[DIM];
+    double sum = 0;
+    unit(noise, seed);
+    for (int i = 0; i < DIM; i++) {
+        row[i] = (float)(k * (double)from[i] + sqrt(1 - k * k) * (double)noise[i]);
+        sum += (double)row[i] * (double)row[i];
+    }
+    for (int i = 0; i < DIM; i++)
+        row[i] = (float)((double)row[i] / sqrt(sum));
+}
+
+/* A list with two pictures a person, two people alike, one person twice; strangers at random. */
+static void test_calibrate(void **state)
+{
+    static _Alignas(64) float list[LISTED * DIM], small[LISTED * DIM], other[OTHERS * DIM];
+    static enum vd_eval_state ls[LISTED], ss[LISTED], os[OTHERS];
+    static struct vd_eval_image li[LISTED], oi[OTHERS];
+    uint64_t seed = 5;
+    (void)state;
+    for (uint32_t i = 0; i < LISTED; i++) {
+        li[i].person = i / 2;
+        if (i % 2)
+            toward(list + i * DIM, list + (i - 1) * DIM, 0.95, &seed);
+        else
+            unit(list + i * DIM, &seed);
+    }
+    toward(list + 10 * DIM, list, 0.9, &seed); /* person 5 is person 0: 0.9 */
+    toward(list + 11 * DIM, list + 10 * DIM, 0.99, &seed);
+    toward(list + 20 * DIM, list + 30 * DIM, 0.66, &seed); /* 10 looks like 15 */
+    toward(list + 21 * DIM, list + 20 * DIM, 0.97, &seed);
+    for (uint32_t i = 0; i < LISTED; i++)
+        toward(small + i * DIM, list + i * DIM, 0.9, &seed);
+    ss[7] = VD_EVAL_NO_FACE;
+    for (uint32_t i = 0; i < OTHERS; i++) {
+        oi[i].person = i;
+        unit(other + i * DIM, &seed);
+    }
+    const struct vd_eval_set lset = {.image = li, .n = LISTED, .people = LISTED / 2},
+                             oset = {.image = oi, .n = OTHERS, .people = OTHERS};
+    const struct vd_eval_templates
+        lt = {.row = list, .n = LISTED, .dim_pad = DIM, .dim = DIM, .state = ls},
+        st = {.row = small, .n = LISTED, .dim_pad = DIM, .dim = DIM, .state = ss},
+        ot = {.row = other, .n = OTHERS, .dim_pad = DIM, .dim = DIM, .state = os};
+    struct vd_calibrate_in in = {.list = &lset,
+                                 .ref = &lt,
+                                 .small = &st,
+                                 .other = &oset,
+                                 .other_t = &ot,
+                                 .fpir = 0.01,
+                                 .duplicate = 0.8,
+                                 .manifest = 0.2f,
+                                 .reps = 100,
+                                 .seed = 1};
+    struct vd_calibration c, far;
+    struct vd_err err = {0};
+    assert_int_equal(vd_calibrate(&c, &in, &err), VD_OK);
+    assert_int_equal(c.people, LISTED / 2);
+    assert_int_equal(c.strangers, OTHERS);
+    assert_false(c.extrapolated || c.from_list);
+    assert_true(c.low < c.threshold && c.threshold < c.high);
+    assert_int_equal(c.duplicates, 1);
+    assert_true(c.floor > 0.6 && c.floor < 0.8); /* the look-alikes */
+    assert_int_equal(li[c.alike[0].a].person, 10);
+    assert_int_equal(li[c.alike[0].b].person, 15);
+    assert_true(c.advised > c.floor && c.advised >= c.threshold);
+    assert_true(c.measured.value <= 0.01);
+    assert_int_equal(c.found_small.n, LISTED);
+    assert_true(c.found_small.k < LISTED); /* at least the one whose face is lost */
+    assert_true(c.found_again.value > 0.9);
+    in.fpir = 1e-6; /* beyond the strangers: stricter, and said to be extrapolated */
+    assert_int_equal(vd_calibrate(&far, &in, &err), VD_OK);
+    assert_true(far.extrapolated && far.threshold > c.threshold && far.high >= far.threshold);
+    in.manifest = 0.95f; /* never laxer than the manifest */
+    assert_int_equal(vd_calibrate(&far, &in, &err), VD_OK);
+    assert_true(far.advised >= (double)0.95f);
+    in.manifest = 0.2f;
+    in.other = NULL; /* the list stands in for strangers, without the pair that is one person */
+    in.fpir = 0.1;
+    assert_int_equal(vd_calibrate(&far, &in, &err), VD_OK);
+    assert_true(far.from_list && far.strangers < LISTED && far.strangers >= LISTED - 4);
+    in.fpir = 0;
+    assert_int_equal(vd_calibrate(&far, &in, &err), VD_E_INVAL);
+    in.fpir = 0.1;
+    for (int i = 0; i < LISTED; i++)
+        ls[i] = VD_EVAL_REFUSED;
+    assert_int_equal(vd_calibrate(&far, &in, &err), VD_E_INVAL);
+}
+
 /* --- reports -----------------------------------------------------------------------------------
  */
 
@@ -531,7 +641,7 @@ int main(void)
         cmocka_unit_test(test_folder),   cmocka_unit_test(test_csv),
         cmocka_unit_test(test_pairs),    cmocka_unit_test(test_scan),
         cmocka_unit_test(test_searches), cmocka_unit_test(test_report),
-        cmocka_unit_test(test_shrink),
+        cmocka_unit_test(test_shrink),   cmocka_unit_test(test_calibrate),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
