@@ -153,6 +153,9 @@ VD_API VD_MUST_CHECK vd_status vd_template_compare(const struct vd_template *a,
  *  and the false match rate that it was measured at (0 = unknown). Either may be NULL. */
 VD_API void vd_engine_threshold(const vd_engine *e, float *cosine, float *fmr);
 
+/** Digest of the model that makes this engine's templates: what stands in vd_template.model. */
+VD_API void vd_engine_template_model(const vd_engine *e, uint8_t out[VD_DIGEST_BYTES]);
+
 /** Digest of what decides what a template is and which faces are found: names, weights and
  * thresholds of the models loaded. Two engines with the same digest give the same results. */
 VD_API void vd_engine_digest(const vd_engine *e, uint8_t out[VD_DIGEST_BYTES]);

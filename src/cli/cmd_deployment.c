@@ -91,8 +91,8 @@ static vd_status compose(struct vd_authority *a, const char *yaml, size_t n,
     zeros[64] = '\0';
     at = (size_t)snprintf(text, cap,
                           "format: vedette-authority/1\npolicy: %s\nwatchlist:\n  digest: %s\n"
-                          "  entries: %zu\n  composed: %s\n  categories: [",
-                          zeros, digest, l->sum.kept, composed);
+                          "  entries: %" PRId64 "\n  composed: %s\n  categories: [",
+                          zeros, digest, l->entries, composed);
     for (int32_t i = 0; i < l->categories.n; i++)
         at += (size_t)snprintf(text + at, cap - at, "%s%s", i ? ", " : "", l->categories.name[i]);
     at += (size_t)snprintf(text + at, cap - at,
@@ -158,11 +158,7 @@ static int run_plan(int argc, char **args)
     if (!rc && !st)
         st = vd_desk_list_find(d, watchlist, &w, &err);
     if (!rc && !st)
-        st = vd_desk_list_load(d, &w.id, name, NULL, threshold, &l, &err);
-    if (!rc && !st && !l.sum.kept)
-        st = vd_fail(&err, VD_E_DENIED, "none of the list's %zu entries counts in %s: %s, %s. %s",
-                     l.sum.dropped, name, l.sum.first.requirement, l.sum.first.value,
-                     l.sum.first.remedy);
+        st = vd_desk_list_freeze(d, &who, &w.id, name, 0, &l, &err);
     if (!rc && !st && (st = compose(a, yaml, n, &l, e, &err)))
         vd_fail_prefix(&err, st, "%s", args[0]);
     if (!rc && !st)
@@ -458,7 +454,7 @@ static int run_run(int argc, char **args)
         struct vd_run_options o = {.engine = e,
                                    .list = l.list,
                                    .watchlist = l.id,
-                                   .entries = (int64_t)l.sum.kept,
+                                   .entries = l.entries,
                                    .composed_ns = l.composed_ns / VD_SECOND_NS * VD_SECOND_NS,
                                    .url = cameras,
                                    .on_alert = on_alert};

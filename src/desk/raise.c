@@ -54,6 +54,23 @@ static vd_status detail(const struct vd_alert *al, const struct vd_match *m, cha
     return fits ? VD_OK : VD_E_NOMEM;
 }
 
+/* Somebody found or taken off the list meanwhile raises no alert, though the templates of a running
+ * deployment were loaded at its start (R69, R72). */
+static vd_status still_listed(struct vd_desk *d, const struct vd_subject *subject,
+                              struct vd_err *err)
+{
+    static const uint8_t folder[sizeof subject->id];
+    struct vd_store_entry e;
+    struct vd_store_id id;
+    if (memcmp(subject->id, folder, sizeof folder) == 0)
+        return VD_OK;
+    memcpy(id.b, subject->id, sizeof id.b);
+    const vd_status st = vd_store_entry_get(d->store, &id, &e, err);
+    vd_wipe(&e, sizeof e);
+    return st == VD_E_NOTFOUND ? vd_fail(err, VD_E_DENIED, "this entry is on the list no more")
+                               : st;
+}
+
 vd_status vd_desk_raise(struct vd_desk *d, struct vd_gate *gate, const struct vd_authority *a,
                         const struct vd_policy *pack, const struct vd_store_id *watchlist,
                         const struct vd_subject *subject, const struct vd_match *m,
@@ -69,7 +86,10 @@ vd_status vd_desk_raise(struct vd_desk *d, struct vd_gate *gate, const struct vd
     struct vd_ruling ruling;
     struct vd_now now;
     struct raising r = {.d = d};
-    vd_status st = detail(al, m, row.detail, sizeof row.detail);
+    vd_status st = still_listed(d, subject, err);
+    if (st)
+        return st;
+    st = detail(al, m, row.detail, sizeof row.detail);
     if (!st)
         st = vd_still_encode(scratch, VD_CROP_MAX, &blob.bytes, img, &al->box, 0.4f, err);
     if (st)

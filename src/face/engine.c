@@ -355,6 +355,11 @@ void vd_engine_threshold(const vd_engine *e, float *cosine, float *fmr)
         *fmr = e->set->recogniser.fmr;
 }
 
+void vd_engine_template_model(const vd_engine *e, uint8_t out[VD_DIGEST_BYTES])
+{
+    memcpy(out, e->set->digest, VD_DIGEST_BYTES);
+}
+
 void vd_engine_digest(const vd_engine *e, uint8_t out[VD_DIGEST_BYTES])
 {
     const struct vd_model_set *set = e->set;

@@ -122,8 +122,8 @@ VD_MUST_CHECK vd_status vd_video_writer_finish(struct vd_video_writer **w, struc
 /** Save a crop of a frame as JPEG, grown by margin (0.3 = 30 % each side); only for alerts. */
 VD_MUST_CHECK vd_status vd_still_save(const char *path, const struct vd_image *img,
                                       const struct vd_box *box, float margin, struct vd_err *err);
-/** The same into memory: buf of cap bytes, the caller's secret memory. VD_E_LIMIT: cap is too
- * small. */
+/** The same into memory, at most 1,024 px a side (some 300 KB): buf of cap bytes, the caller's
+ * secret memory. VD_E_LIMIT: cap is too small. */
 VD_MUST_CHECK vd_status vd_still_encode(void *buf, size_t cap, size_t *bytes,
                                         const struct vd_image *img, const struct vd_box *box,
                                         float margin, struct vd_err *err);

@@ -10,6 +10,8 @@
 #include "media/draw.h"
 #include "media/media_av.h"
 
+#define MEMORY_SIDE_PX 1024 /* of a crop in memory: for people to look at */
+
 struct vd_video_writer {
     AVFormatContext *fmt;
     AVCodecContext *enc;
@@ -236,7 +238,8 @@ vd_status vd_video_writer_finish(struct vd_video_writer **pw, struct vd_err *err
 
 /* A crop as JPEG, in *pkt. what: for the message. */
 static vd_status encode_crop(AVPacket *pkt, const char *what, const struct vd_image *img,
-                             const struct vd_box *box, float margin, struct vd_err *err)
+                             const struct vd_box *box, float margin, int most_px,
+                             struct vd_err *err)
 {
     vd_status st = VD_E_NOMEM;
     struct SwsContext *sws = NULL;
@@ -266,21 +269,26 @@ static vd_status encode_crop(AVPacket *pkt, const char *what, const struct vd_im
     whole->height = img->height_px;
     if (av_frame_get_buffer(whole, VD_PAD) < 0 || copy_into(whole, img, &sws))
         goto done;
+    const int w = (x1 - x0) & ~1, h = (y1 - y0) & ~1, longest = w > h ? w : h;
     crop->format = AV_PIX_FMT_YUVJ420P;
-    crop->width = (x1 - x0) & ~1;
-    crop->height = (y1 - y0) & ~1;
+    crop->width = longest > most_px ? (int)((int64_t)w * most_px / longest) & ~1 : w;
+    crop->height = longest > most_px ? (int)((int64_t)h * most_px / longest) & ~1 : h;
+    if (crop->width < 8 || crop->height < 8) { /* a sliver */
+        st = VD_E_INVAL;
+        goto done;
+    }
     crop->color_range = AVCOL_RANGE_JPEG;
     if (av_frame_get_buffer(crop, VD_PAD) < 0)
         goto done;
     struct SwsContext *full =
-        sws_getContext(crop->width, crop->height, AV_PIX_FMT_YUV420P, crop->width, crop->height,
-                       AV_PIX_FMT_YUVJ420P, SWS_BILINEAR, NULL, NULL, NULL);
+        sws_getContext(w, h, AV_PIX_FMT_YUV420P, crop->width, crop->height, AV_PIX_FMT_YUVJ420P,
+                       longest > most_px ? SWS_AREA : SWS_BILINEAR, NULL, NULL, NULL);
     const uint8_t *from[4] = {whole->data[0] + y0 * whole->linesize[0] + x0,
                               whole->data[1] + y0 / 2 * whole->linesize[1] + x0 / 2,
                               whole->data[2] + y0 / 2 * whole->linesize[2] + x0 / 2, NULL};
     if (!full)
         goto done;
-    sws_scale(full, from, whole->linesize, 0, crop->height, crop->data, crop->linesize);
+    sws_scale(full, from, whole->linesize, 0, h, crop->data, crop->linesize);
     sws_freeContext(full);
     enc->width = crop->width;
     enc->height = crop->height;
@@ -308,7 +316,8 @@ vd_status vd_still_save(const char *path, const struct vd_image *img, const stru
                         float margin, struct vd_err *err)
 {
     AVPacket *pkt = av_packet_alloc();
-    vd_status st = pkt ? encode_crop(pkt, path, img, box, margin, err) : VD_E_NOMEM;
+    vd_status st =
+        pkt ? encode_crop(pkt, path, img, box, margin, VD_IMAGE_MAX_SIDE_PX, err) : VD_E_NOMEM;
     if (!st)
         st = vd_file_write(path, pkt->data, (size_t)pkt->size, err);
     av_packet_free(&pkt);
@@ -320,7 +329,8 @@ vd_status vd_still_encode(void *buf, size_t cap, size_t *bytes, const struct vd_
 {
     AVPacket *pkt = av_packet_alloc();
     *bytes = 0;
-    vd_status st = pkt ? encode_crop(pkt, "in memory", img, box, margin, err) : VD_E_NOMEM;
+    vd_status st =
+        pkt ? encode_crop(pkt, "in memory", img, box, margin, MEMORY_SIDE_PX, err) : VD_E_NOMEM;
     if (!st && (size_t)pkt->size > cap)
         st = vd_fail(err, VD_E_LIMIT, "a crop of %d bytes does not fit %zu", pkt->size, cap);
     if (!st) {

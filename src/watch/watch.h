@@ -27,6 +27,7 @@ struct vd_enrol_verdict {
     char file[256]; /**< path below DIR */
     char person[VD_PERSON_NAME_MAX];
     int32_t accepted;
+    int32_t poor;              /**< vd_enrol_judge(): one clear face, but see reason */
     char reason[200];          /**< "ok", "no face found", "2 faces: crop the picture to one" ... */
     char warning[200];         /**< "looks like bob: ..."; "" = none */
     struct vd_quality quality; /**< of the face meant; zeros when there is none */
@@ -50,9 +51,18 @@ VD_MUST_CHECK vd_status vd_watchlist_open(struct vd_watchlist **out, vd_engine *
                                           int dry, float threshold,
                                           void (*verdict)(void *, const struct vd_enrol_verdict *),
                                           void *opaque, struct vd_err *err);
+/** One picture to judge, in memory. */
+struct vd_enrol_picture {
+    const void *data;
+    size_t bytes;
+    const char *name; /**< of the file, for messages */
+    void *jpeg;       /**< the face with its surroundings goes here: the caller's secret memory */
+    size_t jpeg_cap, jpeg_bytes; /**< jpeg_bytes: out */
+};
 /** Judge one picture as enrolment does: (2) and (3). v->accepted tells whether t (the caller's
- * secret memory) holds a template. name: for messages. */
-VD_MUST_CHECK vd_status vd_enrol_judge(vd_engine *e, const char *path, const char *name,
+ *  secret memory) and p->jpeg hold something; v->poor: they do, though the quality is under the
+ *  limits. Errors: VD_E_NOMEM, the engine's; a bad picture is a verdict. */
+VD_MUST_CHECK vd_status vd_enrol_judge(vd_engine *e, struct vd_enrol_picture *p,
                                        struct vd_enrol_verdict *v, struct vd_template *t,
                                        struct vd_err *err);
 /** A list made of parts that were enrolled before: of entries in the store. */
@@ -85,6 +95,9 @@ struct vd_subject {
 const struct vd_subject *vd_watchlist_subject(const struct vd_watchlist *w, uint64_t subject);
 /** 1 when the two were reported as look-alikes (in either order). */
 int vd_watchlist_alike(const struct vd_watchlist *w, uint64_t a, uint64_t b);
+/** All such pairs: how many; the first cap of them into out. (Pairs beyond 4,096 are not kept; the
+ *  marks in struct vd_subject are.) */
+size_t vd_watchlist_alikes(const struct vd_watchlist *w, uint64_t (*out)[2], size_t cap);
 
 /* --- what comes out -------------------------------------------------------------------------- */
 

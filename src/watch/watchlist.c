@@ -22,6 +22,7 @@
 #define DOMINATES       2.0f /* times as tall as any other face */
 #define ALIKE_MAX       4096 /* look-alike pairs remembered */
 #define ALIKE_NEAREST   8
+#define JPEG_MARGIN     0.5f   /* what is kept of a picture: the face and half of its size around */
 #define NAME_SLOTS      262144 /* a power of two, at least twice VD_WATCHLIST_IMAGES_MAX */
 
 struct entry {
@@ -100,6 +101,13 @@ int vd_watchlist_alike(const struct vd_watchlist *w, uint64_t a, uint64_t b)
             return 1;
     }
     return 0;
+}
+
+size_t vd_watchlist_alikes(const struct vd_watchlist *w, uint64_t (*out)[2], size_t cap)
+{
+    for (size_t i = 0; i < w->alike_n && i < cap; i++)
+        memcpy(out[i], w->alike[i], sizeof out[i]);
+    return w->alike_n;
 }
 
 static void add_alike(struct vd_watchlist *w, uint64_t a, uint64_t b)
@@ -383,14 +391,52 @@ static vd_status find_faces(vd_engine *e, const struct vd_image *img, float leas
     return VD_OK;
 }
 
-/* Detect, choose, measure, embed. Fills v; v->accepted tells whether t holds a template. */
+/* What a better camera would have made better: a person may accept it with a reason (R17). */
+#define POOR                                                                                       \
+    (VD_Q_TOO_SMALL | VD_Q_BLURRED | VD_Q_POSE | VD_Q_DARK | VD_Q_BRIGHT | VD_Q_FLAT | VD_Q_CUT_OFF)
+
+/* Detect, choose, measure, embed. Fills v; v->accepted, or v->poor where that is allowed, tells
+ * whether t holds a template, of the face *which. */
+static vd_status judge_image(vd_engine *e, const struct vd_image *img, int poor,
+                             const struct vd_quality_limits *limits, struct vd_enrol_verdict *v,
+                             struct vd_template *t, struct vd_face *which)
+{
+    struct vd_face face[2 * FACES_LOOKED_AT];
+    size_t n = 0;
+    vd_status st = find_faces(e, img, limits->min_detector_score, face, &n);
+    if (st)
+        return st;
+    v->faces = (int32_t)n;
+    const int at = choose_face(face, n, img, v->reason, sizeof v->reason);
+    if (at < 0)
+        return VD_OK;
+    st = vd_face_refine(e, img, &face[at]);
+    if (!st)
+        st = vd_face_quality(e, img, &face[at], limits, &v->quality);
+    if (st)
+        return st;
+    const int fine = !v->quality.reasons;
+    if (!fine)
+        describe(&v->quality, limits, v->reason, sizeof v->reason);
+    if (!fine && (!poor || (v->quality.reasons & ~(uint32_t)POOR)))
+        return VD_OK;
+    st = vd_face_embed(e, img, &face[at], VD_VIEWS_FULL, t);
+    if (st)
+        return st;
+    *which = face[at];
+    v->accepted = fine;
+    v->poor = !fine;
+    if (fine)
+        snprintf(v->reason, sizeof v->reason, "ok");
+    return VD_OK;
+}
+
 static vd_status judge(vd_engine *e, const char *path, const struct vd_quality_limits *limits,
                        struct vd_enrol_verdict *v, struct vd_template *t)
 {
-    struct vd_face face[2 * FACES_LOOKED_AT];
     struct vd_frame *f = NULL;
     struct vd_err err = {0};
-    size_t n = 0;
+    struct vd_face which;
     v->faces = -1;
     vd_status st = vd_still_open(&f, path, &err);
     if (st == VD_E_NOMEM)
@@ -399,28 +445,7 @@ static vd_status judge(vd_engine *e, const char *path, const struct vd_quality_l
         snprintf(v->reason, sizeof v->reason, "not readable as a picture: %.160s", err.msg);
         return VD_OK;
     }
-    st = find_faces(e, &f->image, limits->min_detector_score, face, &n);
-    if (st)
-        goto done;
-    v->faces = (int32_t)n;
-    const int which = choose_face(face, n, &f->image, v->reason, sizeof v->reason);
-    if (which < 0)
-        goto done;
-    st = vd_face_refine(e, &f->image, &face[which]);
-    if (!st)
-        st = vd_face_quality(e, &f->image, &face[which], limits, &v->quality);
-    if (st)
-        goto done;
-    if (v->quality.reasons) {
-        describe(&v->quality, limits, v->reason, sizeof v->reason);
-        goto done;
-    }
-    st = vd_face_embed(e, &f->image, &face[which], VD_VIEWS_FULL, t);
-    if (st)
-        goto done;
-    v->accepted = 1;
-    snprintf(v->reason, sizeof v->reason, "ok");
-done:
+    st = judge_image(e, &f->image, 0, limits, v, t, &which);
     vd_frame_unref(&f);
     return st;
 }
@@ -442,6 +467,8 @@ static vd_status look_alikes(struct vd_watchlist *w, const struct vd_template *t
                      "looks like %.80s (%.2f): same person? put both pictures into one folder",
                      w->name[c[i].subject], (double)c[i].similarity);
         add_alike(w, c[i].subject, person);
+        if (w->subject) /* of entries; a folder's marks are set at its end */
+            w->subject[c[i].subject].look_alike = w->subject[person].look_alike = 1;
     }
     return VD_OK;
 }
@@ -497,18 +524,35 @@ static vd_status enrol(struct vd_watchlist *w, vd_engine *e, const char *dir, fl
     return st;
 }
 
-vd_status vd_enrol_judge(vd_engine *e, const char *path, const char *name,
-                         struct vd_enrol_verdict *v, struct vd_template *t, struct vd_err *err)
+vd_status vd_enrol_judge(vd_engine *e, struct vd_enrol_picture *p, struct vd_enrol_verdict *v,
+                         struct vd_template *t, struct vd_err *err)
 {
     struct vd_quality_limits limits;
-    const char *file = strrchr(path, '/');
+    struct vd_frame *f = NULL;
+    struct vd_err why = {0};
+    struct vd_face which;
     memset(v, 0, sizeof *v);
-    snprintf(v->file, sizeof v->file, "%.255s", file ? file + 1 : path);
-    snprintf(v->person, sizeof v->person, "%.127s", name);
+    v->faces = -1;
+    p->jpeg_bytes = 0;
+    snprintf(v->file, sizeof v->file, "%.255s", p->name);
     vd_quality_limits_default(&limits);
-    const vd_status st = judge(e, path, &limits, v, t);
-    return st ? vd_fail(err, st, "%s: looking for the face failed: %s", path, vd_status_name(st))
-              : VD_OK;
+    vd_status st = vd_still_decode(&f, p->data, p->bytes, p->name, &why);
+    if (st && st != VD_E_NOMEM) {
+        snprintf(v->reason, sizeof v->reason, "not readable as a picture: %.160s", why.msg);
+        return VD_OK;
+    }
+    if (!st)
+        st = judge_image(e, &f->image, 1, &limits, v, t, &which);
+    if (!st && (v->accepted || v->poor)) /* the face alone: others in the picture are not kept */
+        st = vd_still_encode(p->jpeg, p->jpeg_cap, &p->jpeg_bytes, &f->image, &which.box,
+                             JPEG_MARGIN, err);
+    vd_frame_unref(&f);
+    if (st) {
+        vd_template_wipe(t);
+        v->accepted = v->poor = 0;
+        return vd_fail(err, st, "%s: looking for the face failed: %s", p->name, vd_status_name(st));
+    }
+    return VD_OK;
 }
 
 vd_status vd_watchlist_begin(struct vd_watchlist **out, struct vd_err *err)
@@ -554,15 +598,12 @@ vd_status vd_watchlist_put(struct vd_watchlist *w, const char *name, const struc
     w->enrolled += n > 0;
     for (size_t i = 0; i < n && !st; i++) {
         struct vd_enrol_verdict v = {0};
-        const size_t before = w->alike_n;
         if (!w->gallery) {
             w->dim = t[i].dim;
             st = vd_gallery_new(&w->gallery, t[i].model, t[i].dim, NULL);
         }
         if (!st)
             st = look_alikes(w, &t[i], person, threshold, &v);
-        for (size_t k = before; k < w->alike_n; k++)
-            w->subject[w->alike[k][0]].look_alike = w->subject[w->alike[k][1]].look_alike = 1;
         if (!st)
             st = vd_gallery_add(w->gallery, person, w->entries++, &t[i]);
     }
