@@ -23,6 +23,7 @@ FAULTS = {
     "flap": "half a second there, half a second not",
     "loss": "a tenth of the packets is missing",
     "jitter": "packets wait up to 80 ms, in order",
+    "mutate": "bytes of answers and packets are changed, their headers too",
     "leap": "the camera's clock jumps an hour ahead, and stays there",
     "back": "the camera's clock jumps an hour back, and stays there",
     "wrap": "RTP time stamps pass their 32 bits half a second later",
@@ -223,6 +224,13 @@ class Proxy:
                 if shift and packet and data[1] == 0 and len(data) >= 16:
                     stamp = (struct.unpack(">I", data[8:12])[0] + shift) & 0xFFFFFFFF
                     data = data[:8] + struct.pack(">I", stamp) + data[12:]
+                if f == "mutate" and self.rng.random() < 0.1:
+                    changed = bytearray(data)
+                    for _ in range(self.rng.randint(1, 6)):
+                        # Headers hold more to break than pictures do.
+                        at = self.rng.randrange(min(len(data), 40) if packet else len(data))
+                        changed[at] = self.rng.choice([0, 0xFF, 0x7F, 0x80, self.rng.randrange(256)])
+                    data = bytes(changed)
                 if f == "garbage" and packet:
                     data = data[:16] + self.rng.randbytes(len(data) - 16) if len(data) > 16 else data
                 elif f == "noise":
