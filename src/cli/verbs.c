@@ -15,6 +15,12 @@ extern const struct vd_verb vd_verb_policy_sign, vd_verb_policy_cosign, vd_verb_
     vd_verb_policy_bring, vd_verb_policy_status;
 extern const struct vd_verb vd_verb_user_setup, vd_verb_user_add, vd_verb_user_list,
     vd_verb_user_key, vd_verb_key_new, vd_verb_key_show;
+extern const struct vd_verb vd_verb_watchlist_create, vd_verb_watchlist_list,
+    vd_verb_watchlist_show, vd_verb_watchlist_add, vd_verb_watchlist_import,
+    vd_verb_watchlist_approve, vd_verb_watchlist_confirm, vd_verb_watchlist_remove,
+    vd_verb_watchlist_check;
+extern const struct vd_verb vd_verb_person_show, vd_verb_person_correct, vd_verb_person_found,
+    vd_verb_person_renew;
 extern const struct vd_verb vd_verb_deployment_plan, vd_verb_deployment_authorise,
     vd_verb_deployment_list, vd_verb_deployment_run, vd_verb_deployment_evaluation;
 extern const struct vd_verb vd_verb_alert_list, vd_verb_alert_show, vd_verb_alert_picture,
@@ -64,6 +70,19 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_user_key,
     &vd_verb_key_new,
     &vd_verb_key_show,
+    &vd_verb_watchlist_create,
+    &vd_verb_watchlist_list,
+    &vd_verb_watchlist_show,
+    &vd_verb_watchlist_add,
+    &vd_verb_watchlist_import,
+    &vd_verb_watchlist_approve,
+    &vd_verb_watchlist_confirm,
+    &vd_verb_watchlist_remove,
+    &vd_verb_watchlist_check,
+    &vd_verb_person_show,
+    &vd_verb_person_correct,
+    &vd_verb_person_found,
+    &vd_verb_person_renew,
     &vd_verb_deployment_plan,
     &vd_verb_deployment_authorise,
     &vd_verb_deployment_list,

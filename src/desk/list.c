@@ -387,11 +387,19 @@ static vd_status compare(void *opaque, const struct vd_store_entry *row, struct 
     return VD_OK;
 }
 
-vd_status vd_desk_entry_find(struct vd_desk *d, const struct vd_store_id *list, const char *text,
+vd_status vd_desk_entry_find(struct vd_desk *d, const struct vd_person *who,
+                             const struct vd_store_id *list, const char *text,
                              struct vd_store_id *out, struct vd_err *err)
 {
     struct finding f = {.d = d, .text = text, .len = strlen(text)};
-    const vd_status st = vd_list_walk(d, list, compare, &f, err);
+    vd_status st = may_read(d, who, err);
+    if (!st)
+        st = vd_list_walk(d, list, compare, &f, err);
+    const struct vd_audit_field field[] = {VD_TEXT("what", "watchlist entry"),
+                                           VD_NUMBER("found", (int64_t)f.hits)};
+    if (!st)
+        st = vd_list_record(d, who->name, NULL, VD_AUDIT_RECORD_SEARCHED, list, NULL, 0, field, 2,
+                            NULL, err);
     if (st)
         return st;
     if (f.hits != 1)

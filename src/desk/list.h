@@ -194,9 +194,10 @@ VD_MUST_CHECK vd_status vd_desk_list_freeze(struct vd_desk *d, const struct vd_p
 /** A list by its name or its id in hexadecimal (or the first 6 digits and more of it). */
 VD_MUST_CHECK vd_status vd_desk_list_find(struct vd_desk *d, const char *text,
                                           struct vd_store_watchlist *out, struct vd_err *err);
-/** An entry of a list by its id (6 digits or more), its nominal number, or its name. */
-VD_MUST_CHECK vd_status vd_desk_entry_find(struct vd_desk *d, const struct vd_store_id *list,
-                                           const char *text, struct vd_store_id *out,
+/** An entry of a list by its id (6 digits or more), its nominal number, or its name. A search for
+ *  who is on a list: for those who may read it, and in the record. */
+VD_MUST_CHECK vd_status vd_desk_entry_find(struct vd_desk *d, const struct vd_person *who,
+                                           const struct vd_store_id *list, const char *text, struct vd_store_id *out,
                                            struct vd_err *err);
 
 #endif

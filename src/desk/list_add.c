@@ -165,7 +165,7 @@ static vd_status look_at(struct vd_list_adding *a, const struct vd_list_in *in,
     *got = 0;
     p->jpeg = a->face;
     p->jpeg_cap = VD_LIST_FACE_MAX;
-    vd_status st = vd_enrol_judge(a->engine, p, &v, spare, err);
+    vd_status st = vd_enrol_face(a->engine, p, &v, spare, err);
     if (st == VD_E_LIMIT) {
         join(why, cap, "%.60s: too large to keep: scale the picture down", p->name);
         return VD_OK;

@@ -27,7 +27,7 @@ struct vd_enrol_verdict {
     char file[256]; /**< path below DIR */
     char person[VD_PERSON_NAME_MAX];
     int32_t accepted;
-    int32_t poor;              /**< vd_enrol_judge(): one clear face, but see reason */
+    int32_t poor;              /**< vd_enrol_face(): one clear face, but see reason */
     char reason[200];          /**< "ok", "no face found", "2 faces: crop the picture to one" ... */
     char warning[200];         /**< "looks like bob: ..."; "" = none */
     struct vd_quality quality; /**< of the face meant; zeros when there is none */
@@ -60,11 +60,17 @@ struct vd_enrol_picture {
     size_t jpeg_cap, jpeg_bytes; /**< jpeg_bytes: out */
 };
 /** Judge one picture as enrolment does: (2) and (3). v->accepted tells whether t (the caller's
- *  secret memory) and p->jpeg hold something; v->poor: they do, though the quality is under the
- *  limits. Errors: VD_E_NOMEM, the engine's; a bad picture is a verdict. */
-VD_MUST_CHECK vd_status vd_enrol_judge(vd_engine *e, struct vd_enrol_picture *p,
+ *  secret memory) holds a template. name: for messages. */
+VD_MUST_CHECK vd_status vd_enrol_judge(vd_engine *e, const char *path, const char *name,
                                        struct vd_enrol_verdict *v, struct vd_template *t,
                                        struct vd_err *err);
+/** The same of a picture from strangers, in memory: decoded in a process of its own. v->accepted
+ *  tells whether t and p->jpeg hold something; v->poor: they do, though the quality is under the
+ *  limits. Errors: VD_E_NOMEM, VD_E_LIMIT the face does not fit jpeg_cap, the engine's; a bad
+ * picture is a verdict. */
+VD_MUST_CHECK vd_status vd_enrol_face(vd_engine *e, struct vd_enrol_picture *p,
+                                      struct vd_enrol_verdict *v, struct vd_template *t,
+                                      struct vd_err *err);
 /** A list made of parts that were enrolled before: of entries in the store. */
 VD_MUST_CHECK vd_status vd_watchlist_begin(struct vd_watchlist **out, struct vd_err *err);
 /** Add a subject with its templates (copied into locked memory). threshold: above which it looks

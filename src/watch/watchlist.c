@@ -524,8 +524,22 @@ static vd_status enrol(struct vd_watchlist *w, vd_engine *e, const char *dir, fl
     return st;
 }
 
-vd_status vd_enrol_judge(vd_engine *e, struct vd_enrol_picture *p, struct vd_enrol_verdict *v,
-                         struct vd_template *t, struct vd_err *err)
+vd_status vd_enrol_judge(vd_engine *e, const char *path, const char *name,
+                         struct vd_enrol_verdict *v, struct vd_template *t, struct vd_err *err)
+{
+    struct vd_quality_limits limits;
+    const char *file = strrchr(path, '/');
+    memset(v, 0, sizeof *v);
+    snprintf(v->file, sizeof v->file, "%.255s", file ? file + 1 : path);
+    snprintf(v->person, sizeof v->person, "%.127s", name);
+    vd_quality_limits_default(&limits);
+    const vd_status st = judge(e, path, &limits, v, t);
+    return st ? vd_fail(err, st, "%s: looking for the face failed: %s", path, vd_status_name(st))
+              : VD_OK;
+}
+
+vd_status vd_enrol_face(vd_engine *e, struct vd_enrol_picture *p, struct vd_enrol_verdict *v,
+                        struct vd_template *t, struct vd_err *err)
 {
     struct vd_quality_limits limits;
     struct vd_frame *f = NULL;
@@ -536,11 +550,13 @@ vd_status vd_enrol_judge(vd_engine *e, struct vd_enrol_picture *p, struct vd_enr
     p->jpeg_bytes = 0;
     snprintf(v->file, sizeof v->file, "%.255s", p->name);
     vd_quality_limits_default(&limits);
-    vd_status st = vd_still_decode(&f, p->data, p->bytes, p->name, &why);
-    if (st && st != VD_E_NOMEM) {
+    vd_status st = vd_still_decode_isolated(&f, p->data, p->bytes, p->name, &why);
+    if (st == VD_E_FORMAT || st == VD_E_LIMIT || st == VD_E_UNSUPPORTED || st == VD_E_INVAL) {
         snprintf(v->reason, sizeof v->reason, "not readable as a picture: %.160s", why.msg);
         return VD_OK;
     }
+    if (st) /* the decoder is missing, say: no verdict about the picture */
+        return vd_fail(err, st, "%s", why.msg);
     if (!st)
         st = judge_image(e, &f->image, 1, &limits, v, t, &which);
     if (!st && (v->accepted || v->poor)) /* the face alone: others in the picture are not kept */

@@ -663,10 +663,12 @@ static void many_at_once(void **state)
     desk_reopen();
     assert_int_equal(facts_for("d-1").sum.kept, N);
     struct vd_store_id found;
-    GOOD(vd_desk_entry_find(dw.d, &lw.list, "PNC/101", &found, &err));
+    GOOD(vd_desk_entry_find(dw.d, &dw.manager, &lw.list, "PNC/101", &found, &err));
     assert_memory_equal(found.b, id[1].b, sizeof found.b);
-    GOOD(vd_desk_entry_find(dw.d, &lw.list, "Person 169", &found, &err));
-    BAD(VD_E_NOTFOUND, "no entry", vd_desk_entry_find(dw.d, &lw.list, "PNC/", &found, &err));
+    GOOD(vd_desk_entry_find(dw.d, &dw.manager, &lw.list, "Person 169", &found, &err));
+    BAD(VD_E_DENIED, "R13",
+        vd_desk_entry_find(dw.d, &dw.operator_, &lw.list, "PNC/101", &found, &err));
+    BAD(VD_E_NOTFOUND, "no entry", vd_desk_entry_find(dw.d, &dw.manager, &lw.list, "PNC/", &found, &err));
     free(x);
     list_end();
 }

@@ -239,6 +239,12 @@ vd_status vd_still_decode(struct vd_frame **out, const void *data, size_t bytes,
     return VD_OK;
 }
 
+vd_status vd_still_decode_isolated(struct vd_frame **out, const void *data, size_t bytes,
+                                   const char *name, struct vd_err *err)
+{
+    return vd_still_decode(out, data, bytes, name, err);
+}
+
 /* --- faces ----------------------------------------------------------------------------------- */
 
 struct vd_engine {
