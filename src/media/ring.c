@@ -297,10 +297,33 @@ vd_status vd_msg_recv(int sock, struct vd_msg *m, int *fd, int timeout_ms)
     return VD_OK;
 }
 
+/* Bytes of the UTF-8 character at p (n left); 0: not one, or a control. */
+static size_t character(const unsigned char *p, size_t n)
+{
+    if (p[0] < 0x80)
+        return p[0] >= 32 && p[0] != 127;
+    const size_t len = p[0] >= 0xf0 && p[0] < 0xf5   ? 4
+                       : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+                       : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                                                     : 0;
+    if (!len || len > n || (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xe0 && p[1] < 0xa0) ||
+        (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+        (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
 void vd_msg_text(const struct vd_msg *m, char *out, size_t cap)
 {
-    size_t n = m->bytes < cap - 1 ? m->bytes : cap - 1, at = 0;
-    for (size_t i = 0; i < n && m->data[i]; i++)
-        out[at++] = (unsigned char)m->data[i] < 32 || m->data[i] == 127 ? ' ' : m->data[i];
+    const size_t n = m->bytes < cap - 1 ? m->bytes : cap - 1;
+    size_t at = 0;
+    while (at < n && m->data[at]) {
+        const size_t len = character((const unsigned char *)m->data + at, n - at);
+        memcpy(out + at, len ? m->data + at : "?", len ? len : 1);
+        at += len ? len : 1;
+    }
     out[at] = 0;
 }

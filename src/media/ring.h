@@ -120,7 +120,7 @@ VD_MUST_CHECK vd_status vd_msg_send(int sock, const struct vd_msg *m, int fd);
 /** Receive one. *fd = -1 unless one came with it (never more than one is kept). timeout_ms < 0: for
  *  ever. VD_E_AGAIN none in time, VD_E_EOF the other side is gone, VD_E_FORMAT not a message. */
 VD_MUST_CHECK vd_status vd_msg_recv(int sock, struct vd_msg *m, int *fd, int timeout_ms);
-/** Copy of data as text that can be shown: bounded, no control characters. */
+/** Copy of data as text that can be shown: bounded, UTF-8, no control characters ('?' instead). */
 void vd_msg_text(const struct vd_msg *m, char *out, size_t cap);
 
 #endif

@@ -17,7 +17,7 @@ def session(port, seed, codec):
     proxy.set("mutate")
     try:
         p = subprocess.run([rig.LOOK, f"rtsp://127.0.0.1:{proxy.port}/live", "2", "reconnects=1", "quiet=1",
-                            "open_ms=2000", "stall_ms=1000"], capture_output=True, text=True, timeout=60)  # fmt: skip
+                            "open_ms=2000", "stall_ms=1000"], capture_output=True, text=True, errors="strict", timeout=60)  # fmt: skip
         return seed, codec, p.returncode, p.stdout
     finally:
         proxy.close()

@@ -234,7 +234,8 @@ int main(void)
     if (is(url, "rate"))
         opened(64, 48, (double)NAN);
     if (is(url, "words")) {
-        const char *text = "hunter2 \x1b[31m \n rtsp://ada:hunter2@h/x?token=hunter2";
+        const char *text =
+            "hunter2 \xff\xc2\x9b\xe2\x28\xa1 \x1b[31m \n rtsp://ada:hunter2@h/x?token=hunter2";
         say(VD_MSG_LOG, 0, 0, 0, text, strlen(text));
         say(VD_MSG_END, VD_E_IO, 0, 0, text, strlen(text));
         _exit(0);

@@ -450,6 +450,8 @@ static void test_words(void **state)
     vd_log_setup(VD_LOG_ERROR, NULL, NULL);
     assert_null(strstr(err.msg, "hunter2"));
     assert_null(strchr(err.msg, '\x1b'));
+    for (const char *c = err.msg; *c; c++) /* what was no UTF-8 is now a question mark */
+        assert_true((unsigned char)*c < 0x80 && (unsigned char)*c >= 32);
     assert_true(said_n > 0);
     assert_null(strstr(said, "hunter2"));
     assert_null(strstr(said, "SHRUNK"));
