@@ -29,6 +29,8 @@ void vd_kern_init_c(struct vd_kern *k)
         .dequant_q8 = vd_dequant_q8_c,
         .add_q8 = vd_add_q8_c,
         .max2x2_q8 = vd_max2x2_q8_c,
+        .quant_row_q16 = vd_quant_row_q16_c,
+        .gemm_q16 = vd_gemm_q16_c,
     };
 }
 

@@ -158,6 +158,13 @@ struct vd_kern {
     /** Maximum of 2x2, stride 2, one block: out_h x out_w pixels of 16 bytes, rows of src in_w. */
     void (*max2x2_q8)(const uint8_t *src, uint8_t *dst, int32_t in_w, int32_t out_h, int32_t out_w);
 
+    /** n floats to 16 bits by their largest magnitude; returns the step (0 when all are 0). NaN
+     *  becomes 32767. */
+    float (*quant_row_q16)(const float *src, int16_t *dst, size_t n);
+    /** One row of a fully connected layer, n_b blocks: see kern/q8.h. */
+    void (*gemm_q16)(const int16_t *a, const int8_t *wgt, float *dst, int32_t n_b, int32_t k,
+                     const float *scale, const float *bias, float step);
+
     /** Colour rows for the detector and the aligner: see vision/resize.h and vision/align.h, which
      *  own the meaning; plain-C in every level until measured worth more. */
 };

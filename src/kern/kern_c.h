@@ -36,6 +36,10 @@ void vd_add_q8_c(const uint8_t *a, const uint8_t *b, uint8_t *dst, size_t n, con
                  const float *sb, const float *c, const float *lo);
 void vd_max2x2_q8_c(const uint8_t *src, uint8_t *dst, int32_t in_w, int32_t out_h, int32_t out_w);
 
+float vd_quant_row_q16_c(const float *src, int16_t *dst, size_t n);
+void vd_gemm_q16_c(const int16_t *a, const int8_t *wgt, float *dst, int32_t n_b, int32_t k,
+                   const float *scale, const float *bias, float step);
+
 /** The epilogue of one value in lane `lane` of a block whose bias and slope start at ep's. */
 float vd_epilogue_one_c(float x, const struct vd_epilogue *ep, size_t lane, const float *add);
 

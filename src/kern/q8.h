@@ -76,6 +76,16 @@ struct vd_dwconv_q8 {
     int32_t row0, row1;
 };
 
+/* gemm_q16: weights s8 as [n_b][k/2][16][2] (k even: vd_q16_k()), a row of s16. Runs of
+ * VD_Q16_RUN inputs are summed in 32 bits (256*32768*127 fits), the runs in floats, in order:
+ * dst = fmaf(total, scale*step, bias). A last layer reads its weights once for each face: a quarter
+ * of the bytes is a quarter of the time, and 16 bits of input keep its precision. */
+#define VD_Q16_RUN 256
+static inline int32_t vd_q16_k(int32_t k)
+{
+    return (k + VD_NC - 1) / VD_NC * VD_NC;
+}
+
 /** Weights in ONNX order [co][ci][kh][kw] into the order of the kernels; padding is zero. */
 size_t vd_pack_conv_q8_size(int32_t co, int32_t ci, int32_t kh, int32_t kw); /* bytes */
 void vd_pack_conv_q8(int8_t *dst, const int8_t *src, int32_t co, int32_t ci, int32_t kh,

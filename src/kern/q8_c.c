@@ -185,3 +185,34 @@ int vd_q8_fits_room(const int8_t *packed, size_t bytes)
         }
     return 1;
 }
+
+float vd_quant_row_q16_c(const float *src, int16_t *dst, size_t n)
+{
+    float most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = fabsf(src[i]) > most ? fabsf(src[i]) : most;
+    float inv = most > 0 ? 32767.0f / most : 0;
+    for (size_t i = 0; i < n; i++) {
+        float x = src[i] * inv;
+        x = x < 32767.0f ? x : 32767.0f;
+        x = x > -32768.0f ? x : -32768.0f;
+        dst[i] = (int16_t)lrintf(x);
+    }
+    return most > 0 ? most / 32767.0f : 0;
+}
+
+void vd_gemm_q16_c(const int16_t *a, const int8_t *wgt, float *dst, int32_t n_b, int32_t k,
+                   const float *scale, const float *bias, float step)
+{
+    for (size_t b = 0; b < (size_t)n_b; b++, wgt += (size_t)k * VD_NC)
+        for (size_t l = 0; l < VD_NC; l++) {
+            float total = 0;
+            for (size_t from = 0; from < (size_t)k; from += VD_Q16_RUN) {
+                int32_t sum = 0;
+                for (size_t i = from; i < (size_t)k && i < from + VD_Q16_RUN; i++)
+                    sum += a[i] * wgt[i / 2 * 2 * VD_NC + l * 2 + i % 2];
+                total += (float)sum;
+            }
+            dst[b * VD_NC + l] = fmaf(total, scale[b * VD_NC + l] * step, bias[b * VD_NC + l]);
+        }
+}

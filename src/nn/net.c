@@ -155,6 +155,16 @@ static void pixels(const struct vd_step *s)
     }
 }
 
+/* One row in 16 bits against a matrix in eight. */
+static void gemm_q16(const struct vd_kern *k, const struct vd_step *s, const struct vd_packed *p)
+{
+    int16_t *row = (int16_t *)(void *)s->t;
+    int32_t padded = vd_q16_k(p->ci);
+    float step = k->quant_row_q16(s->a, row, (size_t)p->ci);
+    memset(row + p->ci, 0, (size_t)(padded - p->ci) * sizeof *row);
+    k->gemm_q16(row, p->q->wgt, s->d, s->c, padded, p->q->scale, p->q->bias, step);
+}
+
 void vd_step_run(const struct vd_net *n, const struct vd_step *s)
 {
     const struct vd_kern *k = &n->model->kern;
@@ -177,6 +187,10 @@ void vd_step_run(const struct vd_net *n, const struct vd_step *s)
         k->pool_f32(&s->u.pool);
         break;
     case VD_STEP_GEMM:
+        if (s->t) {
+            gemm_q16(k, s, node->packed);
+            break;
+        }
         k->gemm_f32(s->a, (size_t)node->packed->ci, node->packed->wgt, d, (size_t)s->c * VD_NC,
                     (int32_t)s->n, s->c, node->packed->ci, &s->ep);
         break;

@@ -458,10 +458,13 @@ static vd_status step_gemm(struct vd_net *n, int32_t i)
     const struct vd_tensor *y = &n->value[node->out[0]];
     size_t nb = ((size_t)p->co + VD_NC - 1) / VD_NC, rows = y->n / (size_t)p->co;
     int32_t src = want_planar(n, node->in[0]);
-    int32_t dst = src < 0 ? -1 : vd_plan_buffer(n, rows * nb * VD_NC);
+    int32_t dst = src < 0 ? -1 : vd_plan_buffer(n, rows * nb * VD_NC), tmp = -1;
+    if (p->q && rows == 1) /* its input in 16 bits */
+        tmp = vd_plan_buffer(n, (size_t)vd_q16_k(p->ci) / 2);
     struct vd_step *s = dst < 0 ? NULL : vd_plan_step(n, VD_STEP_GEMM, i);
-    if (!s)
+    if (!s || (p->q && rows == 1 && tmp < 0))
         return no_memory(n);
+    s->tmp = tmp;
     s->src[0] = src;
     s->dst = dst;
     s->n = rows;

@@ -283,6 +283,13 @@ vd_status vd_model_quantise(struct vd_model *m, const char *text, size_t bytes, 
         if (vd_quant_covers(g, n))
             st = pack_node(g, n, err);
     }
+    /* a matrix so large that reading it is what takes the time: an embedding's last layer */
+    for (int32_t i = 0; !st && i < g->node_n; i++) {
+        struct vd_packed *p = g->node[i].dead ? NULL : g->node[i].packed;
+        if (p && p->kind == VD_PACK_GEMM && p->wgt && p->act == VD_ACT_NONE && p->add < 0 &&
+            p->co % VD_NC == 0 && (size_t)p->co * (size_t)p->ci >= (size_t)1 << 20)
+            st = vd_qpack_matrix(p) ? no_memory(err) : VD_OK;
+    }
     free(wants);
     return st;
 }

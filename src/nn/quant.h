@@ -4,9 +4,9 @@
  * (1) vd_model_quantise() changes a model before its first net; afterwards it is immutable again.
  * (2) A value with `q` may live as bytes, each channel with its own scale and zero; whether it does
  *     is the plan's decision, and conversions are steps of their own.
- * (3) A node whose `packed` has `q` computes in integers. Its float weights are gone.
- * (4) Everything follows from the float weights and the statistics in the side file, without
- * chance: the same file gives the same bits on every machine. */
+ * (3) A node whose `packed` has `q` computes in integers. Its float weights are gone, but for a
+ * matrix. (4) Everything follows from the float weights and the statistics in the side file,
+ * without chance: the same file gives the same bits on every machine. */
 #ifndef VD_NN_QUANT_H
 #define VD_NN_QUANT_H
 
@@ -47,6 +47,9 @@ void vd_qpacked_free(struct vd_qpacked **q);
  * stays float; add: of its residual. VD_E_LIMIT when a sum could leave 32 bits. */
 vd_status vd_qpack_dense(struct vd_packed *p, const struct vd_qvalue *in,
                          const struct vd_qvalue *out, const struct vd_qvalue *add);
+/** A matrix for one row of 16 bits (gemm_q16). Its float weights stay: there may be several rows.
+ */
+vd_status vd_qpack_matrix(struct vd_packed *p);
 /** The same for depthwise 3x3; may widen the scale of out. */
 vd_status vd_qpack_depthwise(struct vd_packed *p, const struct vd_qvalue *in,
                              struct vd_qvalue *out);

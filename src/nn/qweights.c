@@ -38,7 +38,8 @@ void vd_qpacked_free(struct vd_qpacked **q)
 /* One row of weights in blocks of 16 inputs: w real, m how much an error at each counts. */
 struct row {
     const float *w, *m;
-    size_t n; /* a multiple of 16 */
+    size_t n;   /* a multiple of 16 */
+    float room; /* for the weights of one sign in half a block */
 };
 
 static const int8_t half_lane[2][HALF] = {{0, 1, 4, 5, 8, 9, 12, 13}, {2, 3, 6, 7, 10, 11, 14, 15}};
@@ -56,7 +57,8 @@ static float safe_scale(const struct row *r)
                 down -= w < 0 ? w : 0;
                 most = fmaxf(most, fabsf(w) * ((float)VD_Q8_ROOM / 127));
             }
-            most = fmaxf(most, fmaxf(up, down));
+            if (r->room < 127 * HALF)
+                most = fmaxf(most, fmaxf(up, down));
         }
     return most / (float)VD_Q8_ROOM;
 }
@@ -98,9 +100,9 @@ static double round_row(const struct row *r, float d, int8_t *out, double stop)
                 up += q[k] > 0 ? q[k] : 0;
                 down -= q[k] < 0 ? q[k] : 0;
             }
-            if (up > VD_Q8_ROOM)
+            if (up > r->room)
                 fit_room(q, x, m, 1, up);
-            if (down > VD_Q8_ROOM)
+            if (down > r->room)
                 fit_room(q, x, m, -1, down);
             for (int k = 0; k < HALF; k++) {
                 block += m[k] * (q[k] - x[k]) * (q[k] - x[k]);
@@ -173,7 +175,7 @@ static vd_status pack_output(struct vd_packed *p, struct vd_qpacked *q, size_t o
         /* a channel that calibration saw idle may still wake: its error counts a little */
         row_m[i] = st ? st->square / (s * s) + 1 : 1;
     }
-    float d = choose_scale(&(struct row){row_w, row_m, n}, row, spare);
+    float d = choose_scale(&(struct row){row_w, row_m, n, VD_Q8_ROOM}, row, spare);
     double rest = p->bias ? (double)p->bias[o] : 0, reach = 0;
     for (size_t i = 0; i < n; i++) {
         double mean =
@@ -229,6 +231,42 @@ vd_status vd_qpack_dense(struct vd_packed *p, const struct vd_qvalue *in,
         st = pack_output(p, q, o, in, out, add, row, row + n, whole_row, whole_row + n);
     if (!st && !vd_q8_fits_room(q->wgt, n * co))
         st = VD_E_LIMIT;
+done:
+    free(row);
+    free(whole_row);
+    if (st)
+        vd_qpacked_free(&q);
+    p->q = q;
+    return st;
+}
+
+vd_status vd_qpack_matrix(struct vd_packed *p)
+{
+    vd_status st = VD_E_NOMEM;
+    size_t co = up16(p->co), k = (size_t)vd_q16_k(p->ci), ci = (size_t)p->ci;
+    struct vd_qpacked *q = vd_zalloc(sizeof *q);
+    float *row = vd_calloc(2 * k, sizeof *row);
+    int8_t *whole_row = vd_calloc(2, k);
+    if (!q || !row || !whole_row)
+        goto done;
+    q->wgt = vd_aligned_zalloc(k * co);
+    q->scale = vd_aligned_zalloc(co * sizeof(float));
+    q->bias = vd_aligned_zalloc(co * sizeof(float));
+    if (!q->wgt || !q->scale || !q->bias)
+        goto done;
+    for (size_t i = 0; i < k; i++)
+        row[k + i] = 1;
+    for (size_t o = 0; o < (size_t)p->co; o++) {
+        for (size_t i = 0; i < ci; i++)
+            row[i] = p->wgt[(o / LANES * ci + i) * LANES + o % LANES];
+        q->scale[o] = choose_scale(&(struct row){row, row + k, k, (float)INT16_MAX}, whole_row,
+                                   whole_row + k);
+        q->bias[o] = p->bias ? p->bias[o] : 0;
+        for (size_t i = 0; i < k; i++)
+            q->wgt[o / LANES * k * LANES + i / 2 * 2 * LANES + o % LANES * 2 + i % 2] =
+                whole_row[i];
+    }
+    st = VD_OK;
 done:
     free(row);
     free(whole_row);

@@ -224,6 +224,15 @@ static void run_max_q8(const struct vd_kern *k)
     k->max2x2_q8((const uint8_t *)a, (uint8_t *)b, 80, 40, 40);
 }
 
+static void run_quant_row(const struct vd_kern *k)
+{
+    (void)k->quant_row_q16(a, (int16_t *)b, 1 << 14);
+}
+static void run_gemm_q16(const struct vd_kern *k)
+{
+    k->gemm_q16((const int16_t *)a, (const int8_t *)w, b, 8, 4096, w, w, 1);
+}
+
 #define KERNEL(name, check, bench)                                                                 \
     {                                                                                              \
 #name, offsetof(struct vd_kern, name), check, bench                                        \
@@ -248,6 +257,8 @@ const struct ck_kernel ck_kernels[] = {
     KERNEL(dequant_q8, ck_dequant_q8, run_dequant_q8),
     KERNEL(add_q8, ck_add_q8, run_add_q8),
     KERNEL(max2x2_q8, ck_max2x2_q8, run_max_q8),
+    KERNEL(quant_row_q16, ck_quant_row_q16, run_quant_row),
+    KERNEL(gemm_q16, ck_gemm_q16, run_gemm_q16),
 };
 const size_t ck_kernels_n = sizeof ck_kernels / sizeof ck_kernels[0];
 

@@ -473,3 +473,95 @@ void ck_max2x2_q8(enum ck_place place, int thorough)
         ck_run_bytes(call_max, &m, &o);
     }
 }
+
+/* --- the last layer ------------------------------------------------------------------------------
+ */
+
+struct last {
+    const float *src, *scale, *bias;
+    const int16_t *a;
+    const int8_t *w;
+    int16_t *to;
+    float *out, *step;
+    float by;
+    size_t n;
+    int32_t n_b, k;
+};
+
+static void call_row(const struct vd_kern *k, const void *arg)
+{
+    const struct last *m = arg;
+    *m->step = k->quant_row_q16(m->src, m->to, m->n);
+}
+
+void ck_quant_row_q16(enum ck_place place, int thorough)
+{
+    for (size_t n = 0; n < (thorough ? 70u : 20u); n++) {
+        ck_begin(place);
+        float *src = random_floats(n, n % 3 ? -3.0f : -0.001f, 2), step = 0, most = 0;
+        for (size_t i = 0; n % 4 == 3 && i < n; i++)
+            if (!ck_rnd(12))
+                src[i] = NAN;
+        for (size_t i = 0; n % 7 == 6 && i < n; i++)
+            src[i] = 0;
+        for (size_t i = 0; i < n; i++)
+            most = fabsf(src[i]) > most ? fabsf(src[i]) : most;
+        struct ck_byte_out o = ck_byte_output(2 * n);
+        struct last m = {.src = src, .to = (int16_t *)(void *)o.p, .step = &step, .n = n};
+        ck_case("a row of %zu in 16 bits", n);
+        for (size_t i = 0; i < n; i++) {
+            float x = most > 0 ? src[i] * (32767.0f / most) : src[i] * 0;
+            int32_t v = isnan(x) ? 32767 : (int32_t)lrintf(x);
+            o.want[2 * i] = (int16_t)(v & 255);
+            o.want[2 * i + 1] = (int16_t)((v >> 8) & 255);
+        }
+        ck_run_bytes(call_row, &m, &o);
+        for (int l = 0; l < ck_levels_n; l++)
+            if (fabsf(ck_levels[l].kern.quant_row_q16(src, m.to, n) - most / 32767.0f) > 0)
+                ck_failures++;
+    }
+}
+
+static void call_last(const struct vd_kern *k, const void *arg)
+{
+    const struct last *m = arg;
+    k->gemm_q16(m->a, m->w, m->out, m->n_b, m->k, m->scale, m->bias, m->by);
+}
+
+void ck_gemm_q16(enum ck_place place, int thorough)
+{
+    static const int32_t some_k[] = {16, 32, 240, 256, 272, 512, 528, 2048};
+    for (int i = 0; i < (thorough ? 40 : 16); i++) {
+        ck_begin(place);
+        struct last m = {.n_b = ck_int(1, 4), .k = some_k[i % 8], .by = 0.25f};
+        size_t k = (size_t)m.k, n = (size_t)m.n_b * LANES;
+        int16_t *a = random_words(k, -32768, 32767);
+        int8_t *w = (int8_t *)random_bytes(n * k, 0);
+        for (size_t j = 0; j < n * k; j++)
+            w[j] = w[j] == -128 ? -127 : w[j];
+        for (size_t j = 0; i % 5 == 4 && j < n * k; j++) { /* the largest sums */
+            a[j % k] = -32768;
+            w[j] = -127;
+        }
+        m.a = a;
+        m.w = w;
+        m.scale = random_floats(n, 1e-6f, 1e-4f);
+        m.bias = random_floats(n, -3, 3);
+        struct ck_out o = ck_output(n);
+        m.out = o.p;
+        ck_case("%d inputs, %zu outputs", m.k, n);
+        for (size_t c = 0; c < n; c++) {
+            float total = 0;
+            for (size_t from = 0; from < k; from += VD_Q16_RUN) {
+                int64_t sum = 0;
+                for (size_t j = from; j < k && j < from + VD_Q16_RUN; j++)
+                    sum +=
+                        a[j] * w[(c / LANES * (k / 2) + j / 2) * 2 * LANES + c % LANES * 2 + j % 2];
+                total += (float)sum;
+            }
+            o.want[c] = (double)fmaf(total, m.scale[c] * m.by, m.bias[c]);
+            o.tol[c] = 0;
+        }
+        ck_run(call_last, &m, &o);
+    }
+}

@@ -123,6 +123,8 @@ void ck_quant_q8(enum ck_place place, int thorough);
 void ck_dequant_q8(enum ck_place place, int thorough);
 void ck_add_q8(enum ck_place place, int thorough);
 void ck_max2x2_q8(enum ck_place place, int thorough);
+void ck_quant_row_q16(enum ck_place place, int thorough);
+void ck_gemm_q16(enum ck_place place, int thorough);
 
 /** Time every kernel at every level; `only` as on the command line. */
 void ck_bench(const char *only);

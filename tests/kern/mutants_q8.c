@@ -154,6 +154,33 @@ static void max_q8_odd_row(const uint8_t *s, uint8_t *d, int32_t w, int32_t oh, 
     (void)w;
 }
 
+static float row_rounds_down(const float *s, int16_t *d, size_t n)
+{
+    float step = ck_healthy.quant_row_q16(s, d, n);
+    for (size_t i = 0; i < n; i++)
+        d[i] -= d[i] > 0 && d[i] % 2;
+    return step;
+}
+static float row_tail_lost(const float *s, int16_t *d, size_t n)
+{
+    return ck_healthy.quant_row_q16(s, d, n / 8 * 8);
+}
+static void last_no_bias(const int16_t *a, const int8_t *w, float *d, int32_t nb, int32_t k,
+                         const float *s, const float *b, float step)
+{
+    static const float none[256];
+    (void)b;
+    ck_healthy.gemm_q16(a, w, d, nb, k, s, none, step);
+}
+static void last_of_k(const int16_t *a, const int8_t *w, float *d, int32_t nb, int32_t k,
+                      const float *s, const float *b, float step)
+{
+    if (k % 256) /* right for whole runs only */
+        ck_healthy.gemm_q16(a, w, d, nb, k / 256 * 256, s, b, step);
+    else
+        ck_healthy.gemm_q16(a, w, d, nb, k, s, b, step);
+}
+
 #define MUTANTS(X)                                                                                 \
     X(conv_q8, conv_q8_no_bias)                                                                    \
     X(conv_q8, conv_q8_pads_with_nought)                                                           \
@@ -177,6 +204,10 @@ static void max_q8_odd_row(const uint8_t *s, uint8_t *d, int32_t w, int32_t oh, 
     X(dequant_q8, dequant_q8_no_zero)                                                              \
     X(add_q8, add_q8_no_floor)                                                                     \
     X(add_q8, add_q8_one_scale)                                                                    \
+    X(quant_row_q16, row_rounds_down)                                                              \
+    X(quant_row_q16, row_tail_lost)                                                                \
+    X(gemm_q16, last_no_bias)                                                                      \
+    X(gemm_q16, last_of_k)                                                                         \
     X(max2x2_q8, max_q8_odd_row)
 
 #define APPLY(KERNEL, MUTANT)                                                                      \

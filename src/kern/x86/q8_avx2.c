@@ -306,9 +306,14 @@ INLINE void dw_row(const struct vd_dwconv_q8 *c, int32_t y, size_t b, int s)
                      : c->src + b * c->src_block_stride + (size_t)iy * (size_t)c->in_w * VD_NC;
         inside &= row[r] != NULL;
     }
-    if (c->out_w < DW) {
+    if (c->out_w < DW / 2) {
         for (int32_t x = 0; x < c->out_w; x++)
             dw_tile(c, row, y, x, b, s, 1, 1);
+        return;
+    }
+    if (c->out_w < DW) {
+        for (int32_t x = 0; x < c->out_w; x += DW / 2)
+            dw_tile(c, row, y, x + DW / 2 <= c->out_w ? x : c->out_w - DW / 2, b, s, DW / 2, 1);
         return;
     }
     for (int32_t x = 0; x < c->out_w; x += DW) {
@@ -393,6 +398,68 @@ static void max2x2_q8_avx2(const uint8_t *src, uint8_t *dst, int32_t in_w, int32
     }
 }
 
+INLINE __m128i words_of(const float *p, __m256 inv)
+{
+    const __m256 hi = _mm256_set1_ps(32767.0f), lo = _mm256_set1_ps(-32768.0f);
+    __m256 x = _mm256_mul_ps(_mm256_loadu_ps(p), inv);
+    vi i = _mm256_cvtps_epi32(_mm256_max_ps(_mm256_min_ps(x, hi), lo));
+    return _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+}
+
+static float quant_row_q16_avx2(const float *src, int16_t *dst, size_t n)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    __m256 top = _mm256_setzero_ps();
+    float tail[8] = {0}, each[8], most = 0;
+    size_t whole = n / 8 * 8;
+    memcpy(tail, src + whole, (n - whole) * sizeof *src);
+    for (size_t i = 0; i < whole;
+         i += 8) /* max_ps keeps its second operand where the first is NaN */
+        top = _mm256_max_ps(_mm256_andnot_ps(sign, _mm256_loadu_ps(src + i)), top);
+    top = _mm256_max_ps(_mm256_andnot_ps(sign, _mm256_loadu_ps(tail)), top);
+    _mm256_storeu_ps(each, top);
+    for (int i = 0; i < 8; i++)
+        most = each[i] > most ? each[i] : most;
+    __m256 inv = _mm256_set1_ps(most > 0 ? 32767.0f / most : 0);
+    for (size_t i = 0; i < whole; i += 8)
+        _mm_storeu_si128((__m128i_u *)(dst + i), words_of(src + i, inv));
+    int16_t last[8];
+    _mm_storeu_si128((__m128i_u *)last, words_of(tail, inv));
+    memcpy(dst + whole, last, (n - whole) * sizeof *dst);
+    return most > 0 ? most / 32767.0f : 0;
+}
+
+static void gemm_q16_avx2(const int16_t *a, const int8_t *w, float *dst, int32_t n_b, int32_t k,
+                          const float *scale, const float *bias, float step)
+{
+    for (size_t b = 0; b < (size_t)n_b; b++) {
+        __m256 total[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+        for (size_t from = 0; from < (size_t)k; from += VD_Q16_RUN) {
+            size_t to = from + VD_Q16_RUN < (size_t)k ? from + VD_Q16_RUN : (size_t)k;
+            vi acc[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+            for (size_t i = from; i < to; i += 2, w += 2 * VD_NC) {
+                int32_t pair;
+                memcpy(&pair, a + i, sizeof pair);
+                vi x = _mm256_set1_epi32(pair);
+                __builtin_prefetch(w + 1024);
+                UNROLL
+                for (int h = 0; h < 2; h++) {
+                    vi v =
+                        _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i_u *)(w + h * VD_NC)));
+                    acc[h] = _mm256_add_epi32(acc[h], _mm256_madd_epi16(x, v));
+                }
+            }
+            for (int h = 0; h < 2; h++)
+                total[h] = _mm256_add_ps(total[h], _mm256_cvtepi32_ps(acc[h]));
+        }
+        for (size_t h = 0; h < 2; h++) {
+            size_t at = b * VD_NC + h * 8;
+            __m256 s = _mm256_mul_ps(_mm256_loadu_ps(scale + at), _mm256_set1_ps(step));
+            _mm256_storeu_ps(dst + at, _mm256_fmadd_ps(total[h], s, _mm256_loadu_ps(bias + at)));
+        }
+    }
+}
+
 void vd_kern_init_q8_avx2(struct vd_kern *k)
 {
     k->conv_q8 = conv_q8_avx2;
@@ -401,4 +468,6 @@ void vd_kern_init_q8_avx2(struct vd_kern *k)
     k->dequant_q8 = dequant_q8_avx2;
     k->add_q8 = add_q8_avx2;
     k->max2x2_q8 = max2x2_q8_avx2;
+    k->quant_row_q16 = quant_row_q16_avx2;
+    k->gemm_q16 = gemm_q16_avx2;
 }
