@@ -18,8 +18,8 @@ def roles(top, out):
     w = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     w.writeheader()
     for r in rows:
-        # several labels in one cell are no label: they would be a group of one
-        w.writerow({k: "" if k not in ("role", "person", "file") and "," in v else v for k, v in r.items()}
+        # several labels in one cell, or a question mark, are no label: they would be a group of one
+        w.writerow({k: "" if k not in ("role", "person", "file") and ("," in v or v == "?") else v for k, v in r.items()}
                    | {"file": f"{r['role']}/{r['file']}"})
 
 

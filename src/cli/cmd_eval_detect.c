@@ -84,7 +84,7 @@ static int read_boxes(const char *path, struct pictures *p, struct list *l, int 
 {
     static const char *const name[] = {"file", "x0", "y0", "x1", "y1", "score"};
     char *text = NULL, *field[64], *at, *next;
-    size_t bytes, line = 0;
+    size_t bytes, line = 0, flat = 0;
     int col[6], width = 0, code = VD_EXIT_OK;
     struct vd_err err = {0};
     const vd_status st = vd_file_read(&text, &bytes, path, (size_t)1 << 28, &err);
@@ -119,14 +119,17 @@ static int read_boxes(const char *path, struct pictures *p, struct list *l, int 
             continue;
         if (!number(field[col[1]], &b.box.x0) || !number(field[col[2]], &b.box.y0) ||
             !number(field[col[3]], &b.box.x1) || !number(field[col[4]], &b.box.y1) ||
-            (found && !number(field[col[5]], &b.score)) || b.box.x1 <= b.box.x0 ||
-            b.box.y1 <= b.box.y0)
+            (found && !number(field[col[5]], &b.score)))
             code = vd_cli_fail(VD_E_FORMAT, "%s:%zu: not a box", path, line);
+        else if (b.box.x1 <= b.box.x0 || b.box.y1 <= b.box.y0)
+            flat++; /* published annotations have some: there is nothing to overlap */
         else if (add(l, &b))
             code = vd_cli_fail(VD_E_LIMIT, "%s: too many boxes", path);
     }
     if (!code && !width)
         code = vd_cli_fail(VD_E_FORMAT, "%s: empty", path);
+    if (!code && flat)
+        vd_cli_warn("%s: %zu boxes without an area are left out", path, flat);
     free(text);
     return code;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "face/manifest.h"
 #include "media/media.h"
 
@@ -71,6 +72,9 @@ static void names(struct vd_eval_job *j)
     const struct vd_manifest *d = vd_engine_manifest(j->engine, VD_TASK_DETECTOR);
     const struct vd_manifest *r = vd_engine_manifest(j->engine, VD_TASK_REFINER);
     const struct vd_manifest *e = vd_engine_manifest(j->engine, VD_TASK_RECOGNISER);
+    uint8_t digest[VD_DIGEST_BYTES];
+    vd_engine_digest(j->engine, digest);
+    vd_hex(digest, sizeof digest, j->digest);
     snprintf(j->models, sizeof j->models, "%s, %s, %s", d ? d->name : "none",
              r ? r->name : "no refiner", e ? e->name : "none");
 }
@@ -156,6 +160,7 @@ int vd_eval_job_begin(struct vd_eval_job *j, const char *verb, const char *path,
                                  .pairs = j->pairs,
                                  .pairs_n = j->pairs_n,
                                  .models = j->models,
+                                 .engine = j->digest,
                                  .views = j->views,
                                  .reps = (uint32_t)vd_eval_cli.reps,
                                  .seed = (uint64_t)vd_eval_cli.seed,

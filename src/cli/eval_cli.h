@@ -87,7 +87,7 @@ struct vd_eval_job {
     struct vd_eval_templates *ref, *probe; /**< may be one */
     struct vd_eval_scores *scores;
     struct vd_study study;
-    char models[256], views[96];
+    char models[256], views[96], digest[65];
 };
 /** Open the engine and the gate, read the set (or pairs), look at the pictures, compare.
  *  @return an exit code; messages are printed. */

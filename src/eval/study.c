@@ -48,6 +48,7 @@ void vd_study_begin(struct vd_report *r, const struct vd_study *s)
                   "one person stand or fall together.",
                   s->reps, (unsigned long long)s->seed);
     json_object_set_new(r->json, "models", json_string(s->models));
+    json_object_set_new(r->json, "engine", json_string(s->engine));
     json_object_set_new(r->json, "views", json_string(s->views));
     json_object_set_new(r->json, "pictures", json_integer((json_int_t)s->set->n));
     json_object_set_new(r->json, "people", json_integer(s->set->people));
@@ -165,7 +166,7 @@ static void operating_points(struct vd_report *r, const struct vd_study *s, cons
                              const double *hi)
 {
     const struct vd_eval_scores *c = s->scores;
-    char fmr[96], fnmr[96];
+    char fmr[96], fnmr[96], between[48];
     json_t *list = json_array();
     const double fta =
         (double)(s->probe->n - s->probe->count[VD_EVAL_TEMPLATE]) / (double)s->probe->n;
@@ -187,9 +188,13 @@ static void operating_points(struct vd_report *r, const struct vd_study *s, cons
         if (manifest)
             snprintf(label, sizeof label, "the manifest's");
         const double frr = vd_rates_frr(n.value, fta);
-        vd_report_row(r, "%s|%.4f|%s|%s|%.2f %%|%.2f to %.2f|%.2f %%", label, (double)t,
+        if (isnan(lo[b]))
+            snprintf(between, sizeof between, "not computed");
+        else
+            snprintf(between, sizeof between, "%.2f to %.2f", 100 * lo[b], 100 * hi[b]);
+        vd_report_row(r, "%s|%.4f|%s|%s|%.2f %%|%s|%.2f %%", label, (double)t,
                       vd_rate_text(&m, fmr, sizeof fmr), vd_rate_text(&n, fnmr, sizeof fnmr),
-                      100 * (1 - n.value), 100 * lo[b], 100 * hi[b], 100 * frr);
+                      100 * (1 - n.value), between, 100 * frr);
         json_t *o = json_object();
         json_object_set_new(o, "aim", manifest ? json_null() : vd_report_number(aim[i]));
         json_object_set_new(o, "threshold", vd_report_number((double)t));
@@ -290,8 +295,10 @@ static void far_out(struct vd_report *r, const struct vd_study *s, const struct 
         const double tmr = (double)vd_scores_reach(c->genuine_desc, c->genuine_n, (float)at) /
                            (double)c->genuine_n;
         const int a = AIMS + 2 + i, b = a + FAR;
-        vd_report_row(r, "%.0e|%.3f|%.3f to %.3f|%.1f %%|%.1f to %.1f", far_aim[i], at, lo[a],
-                      hi[a], 100 * tmr, 100 * lo[b], 100 * hi[b]);
+        /* No similarity is above 1: there the fit has left the world. */
+        vd_report_row(r, "%.0e|%.3f%s|%.3f to %.3f|%.1f %%|%.1f to %.1f", far_aim[i], at,
+                      at > 1 ? " (cannot be reached)" : "", lo[a], hi[a], 100 * tmr, 100 * lo[b],
+                      100 * hi[b]);
         json_array_append_new(
             list,
             json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "fmr", vd_report_number(far_aim[i]),

@@ -21,6 +21,7 @@ struct vd_study {
     size_t pairs_n;
     float threshold;    /**< of the recogniser's manifest */
     const char *models; /**< "yunet, mtcnn-onet, sface" */
+    const char *engine; /**< vd_engine_digest(), in hexadecimal */
     const char *views;  /**< "references full, probes one" */
     uint32_t reps;      /**< of the bootstrap */
     uint64_t seed;

@@ -85,10 +85,40 @@ static int enough(const struct group *g)
     return g->people >= FEW_PEOPLE;
 }
 
-/* Of one threshold: FNMR of each group, then the gap; FMR of each group, then the ratio. */
+/* Which groups differ most, of those that are large enough; -1 = none. They are chosen once, from
+ * all the data: chosen anew in every replicate, a gap could never be negative. */
+struct extremes {
+    int worst, best; /* by FNMR */
+    int high, low;   /* by FMR */
+    int compared;
+};
+
+static struct extremes choose(const struct column *c, int k)
+{
+    struct extremes x = {-1, -1, -1, -1, 0};
+    double fnmr[VD_EVAL_VALUES_MAX], fmr[VD_EVAL_VALUES_MAX];
+    for (int g = 0; g < c->n; g++) {
+        const struct group *p = &c->g[g];
+        if (!enough(p))
+            continue;
+        x.compared++;
+        fmr[g] = (double)p->matched[k] / (double)p->impostors;
+        x.high = x.high < 0 || fmr[g] > fmr[x.high] ? g : x.high;
+        x.low = x.low < 0 || fmr[g] < fmr[x.low] ? g : x.low;
+        if (p->genuine < FEW_GENUINE)
+            continue;
+        fnmr[g] = (double)p->missed[k] / (double)p->genuine;
+        x.worst = x.worst < 0 || fnmr[g] > fnmr[x.worst] ? g : x.worst;
+        x.best = x.best < 0 || fnmr[g] < fnmr[x.best] ? g : x.best;
+    }
+    return x;
+}
+
+/* Of one threshold: FNMR of each group, FMR of each group, then the gap and the ratio. */
 struct boot {
     const struct column *c;
     int k;
+    struct extremes x;
     double *sum; /* n groups x (genuine, missed, matched, impostors) */
 };
 
@@ -114,7 +144,6 @@ static void replicate(void *opaque, const uint32_t *weight, double *out)
             b->sum[4 * g + 2] += (double)weight[s->set->image[sc->tail[i].a].person] *
                                  (double)weight[s->set->image[sc->tail[i].b].person];
     }
-    double gap[2] = {INFINITY, -(double)INFINITY}, rate[2] = {INFINITY, -(double)INFINITY};
     for (uint16_t g = 0; g < c->n; g++) {
         double all = 0, squares = 0;
         const uint32_t *own = c->own + (size_t)g * s->set->people;
@@ -126,47 +155,27 @@ static void replicate(void *opaque, const uint32_t *weight, double *out)
         const double pairs = (all * all - squares) / 2;
         out[g] = b->sum[4 * g] > 0 ? b->sum[4 * g + 1] / b->sum[4 * g] : (double)NAN;
         out[c->n + g] = pairs > 0 ? b->sum[4 * g + 2] / pairs : (double)NAN;
-        if (!enough(&c->g[g]))
-            continue;
-        if (c->g[g].genuine >= FEW_GENUINE) {
-            gap[0] = fmin(gap[0], out[g]);
-            gap[1] = fmax(gap[1], out[g]);
-        }
-        rate[0] = fmin(rate[0], out[c->n + g]);
-        rate[1] = fmax(rate[1], out[c->n + g]);
     }
-    out[2 * c->n] = gap[1] - gap[0];
-    out[2 * c->n + 1] = rate[0] > 0 ? rate[1] / rate[0] : (double)NAN;
+    if (b->x.worst >= 0)
+        out[2 * c->n] = out[b->x.worst] - out[b->x.best];
+    if (b->x.high >= 0 && out[c->n + b->x.low] > 0)
+        out[2 * c->n + 1] = out[c->n + b->x.high] / out[c->n + b->x.low];
 }
 
 /* Worst and best of those groups that are large enough. */
-static void compare(struct vd_report *r, const struct column *c, int k, const double *lo,
-                    const double *hi, json_t *to)
+static void compare(struct vd_report *r, const struct column *c, int k, const struct extremes *x,
+                    const double *lo, const double *hi, json_t *to)
 {
-    int worst = -1, best = -1, high = -1, low = -1, compared = 0;
-    double fnmr[VD_EVAL_VALUES_MAX], fmr[VD_EVAL_VALUES_MAX];
     const struct vd_eval_column *col = &c->s->set->column[c->at];
-    for (int g = 0; g < c->n; g++) {
-        const struct group *x = &c->g[g];
-        if (!enough(x))
-            continue;
-        compared++;
-        fmr[g] = (double)x->matched[k] / (double)x->impostors;
-        high = high < 0 || fmr[g] > fmr[high] ? g : high;
-        low = low < 0 || fmr[g] < fmr[low] ? g : low;
-        if (x->genuine < FEW_GENUINE)
-            continue;
-        fnmr[g] = (double)x->missed[k] / (double)x->genuine;
-        worst = worst < 0 || fnmr[g] > fnmr[worst] ? g : worst;
-        best = best < 0 || fnmr[g] < fnmr[best] ? g : best;
-    }
-    if (compared < 2) {
+    const int worst = x->worst, best = x->best, high = x->high, low = x->low;
+    if (x->compared < 2) {
         vd_report_say(r, "Fewer than two groups of %s have %d people: nothing can be compared.",
                       col->name, FEW_PEOPLE);
         return;
     }
     if (worst >= 0 && worst != best) {
-        const double gap = fnmr[worst] - fnmr[best];
+        const double gap = (double)c->g[worst].missed[k] / (double)c->g[worst].genuine -
+                           (double)c->g[best].missed[k] / (double)c->g[best].genuine;
         vd_report_say(r,
                       "Missed most often: %s; least often: %s; the gap is %.2f points (by person "
                       "%.2f to %.2f).",
@@ -209,7 +218,7 @@ static vd_status at_threshold(struct vd_report *r, const struct column *c, int k
     const struct vd_eval_column *col = &c->s->set->column[c->at];
     double lo[2 * VD_EVAL_VALUES_MAX + 2], hi[2 * VD_EVAL_VALUES_MAX + 2];
     double *sum = vd_calloc((size_t)c->n * 4 + 1, sizeof *sum);
-    struct boot b = {c, k, sum};
+    struct boot b = {c, k, choose(c, k), sum};
     json_t *o = json_object(), *groups = json_array();
     vd_status st = sum ? vd_boot_run(c->s->set->people, c->s->reps, c->s->seed,
                                      2 * (size_t)c->n + 2, replicate, &b, lo, hi)
@@ -256,7 +265,7 @@ static vd_status at_threshold(struct vd_report *r, const struct column *c, int k
     json_object_set_new(o, "aim", k < AIMS ? vd_report_number(aim[k]) : json_null());
     json_object_set_new(o, "threshold", vd_report_number((double)c->t[k]));
     json_object_set_new(o, "groups", groups);
-    compare(r, c, k, lo, hi, o);
+    compare(r, c, k, &b.x, lo, hi, o);
     json_array_append_new(list, o);
     return VD_OK;
 }

@@ -301,11 +301,16 @@ vd_status vd_study_identify(struct vd_report *r, const struct vd_study *s, struc
         const double at = vd_tail_threshold(&tail, 1e-6);
         const double tpir = 1 - vd_rates_fnir(o.s, o.n, (float)at, 1).value;
         vd_report_heading(r, "Extrapolated, not measured: one false alert in a million strangers");
-        vd_report_say(r,
-                      "The tail of the strangers' best scores (generalised Pareto over the %zu "
-                      "highest) reaches 1e-6 at %.3f; %.1f %% of the listed would be found "
-                      "there. %zu searches of strangers cannot show it.",
-                      tail.exceed, at, 100 * tpir, o.strangers_n);
+        if (at > 1)
+            vd_report_say(r, "The tail of the strangers' best scores passes 1 before it falls to "
+                             "1e-6: nothing can be said. A few very high scores (label errors, "
+                             "twins) do that: see scores.csv.");
+        else
+            vd_report_say(r,
+                          "The tail of the strangers' best scores (generalised Pareto over the "
+                          "%zu highest) reaches 1e-6 at %.3f; %.1f %% of the listed would be "
+                          "found there. %zu searches of strangers cannot show it.",
+                          tail.exceed, at, 100 * tpir, o.strangers_n);
         json_object_set_new(r->json, "extrapolated",
                             json_pack("{s:o, s:o, s:o, s:I}", "fpir", vd_report_number(1e-6),
                                       "threshold", vd_report_number(at), "tpir",

@@ -102,9 +102,9 @@ def wrong_inputs(tmp):
     r = vedette("eval", "verify", tmp, "-o", tmp / "out", "--probes", "thrice", ok=False)
     check(r.rc == 2 and "mirror" in r.err, "a kind of look that is not there", r)
     bad = tmp / "bad.csv"
-    bad.write_text("file,x0,y0,x1,y1\na.jpg,10,10,5,5\n")
+    bad.write_text("file,x0,y0,x1,y1\na.jpg,10,ten,15,15\n")
     r = vedette("eval", "detect", bad, "-o", tmp / "out", ok=False)
-    check(r.rc == 1 and "bad.csv:2" in r.err, "a box inside out", r)
+    check(r.rc == 1 and "bad.csv:2" in r.err, "a box that is none", r)
     r = vedette("eval", "equity", bad, "-o", tmp / "out", ok=False)
     check(r.rc == 2 and "--groups" in r.err, "equity of nothing", r)
     check(not (tmp / "out").exists(), "a failed run left a report")
