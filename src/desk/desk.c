@@ -16,6 +16,7 @@
 #include "desk/inside.h"
 
 #define ORIGIN_VALUE "log.origin"
+#define BUSY_MS      1000 /* somebody else's lock: then the reserve, and "try again" for people */
 #define RESUME_VALUE "audit.resume"
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -103,8 +104,10 @@ static vd_status open_store(struct vd_desk *d, const struct vd_desk_options *o, 
         if (st)
             return st;
     }
-    const struct vd_store_options so = {
-        .dir = dir, .root_key = o->root_key ? o->root_key : root, .create = o->create};
+    const struct vd_store_options so = {.dir = dir,
+                                        .root_key = o->root_key ? o->root_key : root,
+                                        .create = o->create,
+                                        .busy_ms = BUSY_MS};
     return vd_store_open(&d->store, &so, err);
 }
 
@@ -129,6 +132,19 @@ static vd_status find_origin(struct vd_desk *d, const char *wanted, struct vd_er
     return vd_store_value_set(d->store, ORIGIN_VALUE, d->origin, strlen(d->origin), err);
 }
 
+/* What a full disk kept in the reserve goes first; when it is still full, it is read from there. */
+static vd_status open_reserve(struct vd_desk *d, struct vd_err *err)
+{
+    char path[1100];
+    struct vd_err drain = {0};
+    snprintf(path, sizeof path, "%s/reserve", d->dir);
+    const vd_status st = vd_reserve_open(&d->reserve, path, err);
+    vd_store_audit_sink(d->store, &d->stored);
+    if (!st && vd_desk_need_drain(d, &drain))
+        vd_log(VD_LOG_WARN, "entries of the record stay in the reserve: %s", drain.msg);
+    return st;
+}
+
 static vd_status open_record(struct vd_desk *d, struct vd_err *err)
 {
     char *resume = malloc(VD_AUDIT_RESUME_MAX);
@@ -137,7 +153,7 @@ static vd_status open_record(struct vd_desk *d, struct vd_err *err)
     struct vd_audit_report report;
     if (!resume)
         return VD_E_NOMEM;
-    vd_store_audit_sink(d->store, &d->sink);
+    vd_desk_need_sink(d);
     if (vd_store_value_get(d->store, RESUME_VALUE, resume, VD_AUDIT_RESUME_MAX, &n, NULL))
         n = 0;
     vd_desk_now(d, &now);
@@ -185,6 +201,8 @@ vd_status vd_desk_open(struct vd_desk **out, const struct vd_desk_options *o, st
     if (!st)
         st = open_log_key(d, o->create, err);
     if (!st)
+        st = open_reserve(d, err);
+    if (!st)
         st = open_record(d, err);
     if (!st)
         st = vd_desk_towns_load(d, err);
@@ -224,6 +242,9 @@ void vd_desk_close(struct vd_desk **dp)
         if (vd_audit_close(&d->audit, &t, &err))
             vd_log(VD_LOG_WARN, "the record was not closed properly: %s", err.msg);
     }
+    if (d->reserve && vd_desk_need_drain(d, &err))
+        vd_log(VD_LOG_WARN, "entries of the record stay in the reserve: %s", err.msg);
+    vd_desk_need_free(d);
     vd_desk_towns_free(d);
     vd_store_close(&d->store);
     vd_secret_free((void **)&d->log_key, crypto_sign_SECRETKEYBYTES);

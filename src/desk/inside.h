@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "desk/deploy.h"
+#include "desk/reserve.h"
 #include "law/audit_note.h"
 
 struct vd_desk_town {
@@ -28,7 +29,11 @@ struct vd_desk {
     /* the record */
     pthread_mutex_t log_lock;
     struct vd_audit *audit;
-    struct vd_audit_sink sink;
+    struct vd_audit_sink sink;   /* what the record sees: the store's, and the reserve in need */
+    struct vd_audit_sink stored; /* the store's own */
+    struct vd_reserve *reserve;  /* log lock */
+    struct vd_late_alert *late;  /* alerts whose entry is in the reserve; newest first; log lock */
+    int32_t late_n;
     struct vd_note_signer signer;
     unsigned char *log_key; /* 64 bytes, secret memory */
     int64_t last_mono_ns;
@@ -71,6 +76,23 @@ vd_status vd_desk_authority_find(struct vd_desk *d, const uint8_t digest[32], ch
 /** The evaluation report with this digest; *bytes is NULL when there is none. */
 vd_status vd_desk_evaluation_find(struct vd_desk *d, const uint8_t digest[32], char **bytes,
                                   size_t *n, struct vd_err *err);
+/** An alert that waits for the database: in secret memory, its crop behind it. */
+struct vd_late_alert {
+    struct vd_late_alert *next;
+    struct vd_store_alert row;
+    size_t total, crop_bytes;
+    uint8_t crop[];
+};
+#define VD_LATE_MAX 32
+/** need.c: the record's sink with a reserve behind it. */
+void vd_desk_need_sink(struct vd_desk *d);
+/** Append an entry whose alert goes along (log lock held by vd_desk_log_with). */
+vd_status vd_desk_need_raise(struct vd_desk *d, struct vd_store_raise_sink *s, uint64_t seq,
+                             const void *entry, size_t bytes, struct vd_err *err);
+/** Move what the reserve holds into the database, if that takes it now. Takes the log lock. */
+vd_status vd_desk_need_drain(struct vd_desk *d, struct vd_err *err);
+void vd_desk_need_free(struct vd_desk *d);
+
 /** keep.c: time for limits, read once at opening. */
 vd_status vd_desk_keep_load(struct vd_desk *d, struct vd_err *err);
 /** raise.c: make a decision durable together with its alert, crop and entry. */

@@ -17,6 +17,13 @@ struct raising {
     struct vd_store_raise_sink sink;
 };
 
+static vd_status durable(void *opaque, uint64_t seq, const void *entry, size_t bytes,
+                         struct vd_err *err)
+{
+    struct raising *r = opaque;
+    return vd_desk_need_raise(r->d, &r->sink, seq, entry, bytes, err);
+}
+
 /* The gate wrote an event; it goes to the disk with the alert. */
 static vd_status append(void *opaque, const struct vd_audit_event *event, const struct vd_now *now,
                         uint64_t *seq, struct vd_err *err)
@@ -31,7 +38,7 @@ static vd_status append(void *opaque, const struct vd_audit_event *event, const 
             vd_unhex(f->text, a->id.b, sizeof a->id.b))
             return vd_fail(err, VD_E_INVAL, "the gate named no alert");
     }
-    return vd_desk_log_with(r->d, event, vd_store_raise_append, &r->sink, seq, err);
+    return vd_desk_log_with(r->d, event, durable, r, seq, err);
 }
 
 /* What a reviewer needs beside the pictures; nothing biometric. */

@@ -710,7 +710,9 @@ vd_status vd_desk_tick(struct vd_desk *d, struct vd_err *err)
             f.run[i]->users++;
     }
     pthread_mutex_unlock(&d->run_lock);
-    vd_status st = vd_desk_with_law(d, refresh, &f, err);
+    vd_status st = vd_desk_need_drain(d, err);
+    const vd_status law = vd_desk_with_law(d, refresh, &f, err); /* full disk or not */
+    st = st ? st : law;
     for (size_t i = 0; i < VD_RUNS_MAX; i++) {
         if (f.run[i])
             let_go(f.run[i]);

@@ -1,8 +1,11 @@
 /* A deployment while it runs: alerts become durable, people judge them, stops and ends hold. */
 #include <ftw.h>
+#include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,6 +126,7 @@ static void begin(void)
     fake_reset();
     fake_world[0].faces = stands;
     fake_world[0].endless = 1;
+    fake_world[0].kind = VD_SOURCE_LIVE; /* windows follow the clock */
     fake_world[0].read_delay_us = 20000;
     desk_begin();
     desk_town_opens();
@@ -417,12 +421,146 @@ static void crashes(void **state)
     finish();
 }
 
+/* --- the disk is full, the database is locked: alerts are shown, and on the record ---------------
+ */
+
+static sqlite3 *lock_database(void)
+{
+    sqlite3 *db = NULL;
+    char path[128];
+    snprintf(path, sizeof path, "%s/store/vedette.db", dw.dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static void next_window(void)
+{
+    struct vd_err err = {0};
+    desk_pass(45 * VD_SECOND_NS); /* under the 60 s in which the towns must be asked */
+    (void)vd_desk_tick(dw.d, &err);
+    desk_pass(45 * VD_SECOND_NS);
+    (void)vd_desk_tick(dw.d, &err);
+}
+
+static size_t stored_alerts(void)
+{
+    struct vd_err err = {0};
+    struct vd_store_alert row[64];
+    struct vd_store_alert_filter f = {.state = -1};
+    size_t n = 0;
+    GOOD(vd_store_alerts(vd_desk_store(dw.d), &f, row, 64, &n, &err));
+    return n;
+}
+
+static void a_locked_database(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    begin();
+    started(&err);
+    UNTIL(atomic_load(&live.alerts) >= 1);
+    sqlite3 *db = lock_database();
+    const int before = atomic_load(&live.alerts);
+    const size_t rows = stored_alerts();
+    next_window();
+    UNTIL(atomic_load(&live.alerts) > before); /* shown all the same */
+    assert_true(stored_alerts() == rows);
+    /* a stop works as well, and is on the record */
+    GOOD(vd_desk_stop(dw.d, "anybody", &live.id, "harm", &err));
+    UNTIL(!watching());
+    const struct vd_store_user new_user = {.name = "new", .roles = VD_ROLE_BIT(VD_ROLE_OPERATOR)};
+    assert_int_equal(vd_desk_user_put(dw.d, &dw.admin, &new_user, PASSWORD, &err),
+                     VD_E_AGAIN); /* what can wait is told to */
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+    GOOD(vd_desk_tick(dw.d, &err));
+    const int raised = desk_recorded(VD_AUDIT_ALERT_RAISED);
+    assert_true(stored_alerts() == (size_t)raised && raised >= 2);
+    assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_STOPPED), 1);
+    GOOD(vd_desk_run_end(&live.run, &err));
+    desk_reopen(); /* the whole chain is read again */
+    assert_int_equal(desk_recorded(VD_AUDIT_ALERT_RAISED), raised);
+    finish();
+}
+
+/* Files may not grow: every write of the database behind their ends fails. */
+static void a_full_disk(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct rlimit was, full;
+    begin();
+    started(&err);
+    UNTIL(atomic_load(&live.alerts) >= 1);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    full = was;
+    full.rlim_cur = 16384;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    const int before = atomic_load(&live.alerts);
+    next_window();
+    UNTIL(atomic_load(&live.alerts) > before);
+    next_window();
+    UNTIL(atomic_load(&live.alerts) > before + 1);
+    const int shown = atomic_load(&live.alerts);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    GOOD(vd_desk_tick(dw.d, &err));
+    assert_true(desk_recorded(VD_AUDIT_ALERT_RAISED) >= 3 && shown >= 3);
+    assert_true(stored_alerts() == (size_t)desk_recorded(VD_AUDIT_ALERT_RAISED));
+    GOOD(vd_desk_run_end(&live.run, &err));
+    desk_reopen();
+    finish();
+}
+
+/* Killed while the database was locked: what was shown is on the record. */
+static void a_crash_in_need(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    int status = 0, pipes[2];
+    begin();
+    vd_desk_close(&dw.d);
+    assert_int_equal(pipe(pipes), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    const struct vd_desk_options o = {
+        .dir = dw.dir, .clock = &desk_clock, .boot = "boot-a", .origin = "example.org/desk"};
+    if (!child) {
+        if (vd_desk_open(&dw.d, &o, &err) || start(&dw.operator_, &err))
+            _exit(1);
+        for (int i = 0; i < 2000 && !atomic_load(&live.alerts); i++)
+            usleep(5000);
+        (void)lock_database();
+        const int before = atomic_load(&live.alerts);
+        next_window();
+        for (int i = 0; i < 2000 && atomic_load(&live.alerts) == before; i++)
+            usleep(5000);
+        const char shown = (char)atomic_load(&live.alerts);
+        _exit(before && shown > before && write(pipes[1], &shown, 1) == 1 ? 9 : 2);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), 9);
+    char shown = 0;
+    assert_int_equal(read(pipes[0], &shown, 1), 1);
+    close(pipes[0]);
+    close(pipes[1]);
+    desk_pass(200 * VD_SECOND_NS);
+    if (vd_desk_open(&dw.d, &o, &err))
+        fail_msg("%s", err.msg);
+    assert_true(desk_recorded(VD_AUDIT_ALERT_RAISED) >= shown);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_whole_life),        cmocka_unit_test(stops_and_resumes),
         cmocka_unit_test(ends_by_itself),        cmocka_unit_test(a_moratorium_ends_it),
         cmocka_unit_test(nobody_asks_the_towns), cmocka_unit_test(crashes),
+        cmocka_unit_test(a_locked_database),     cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(a_crash_in_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
