@@ -86,7 +86,7 @@ struct vd_source {
     /* live */
     struct vd_broker broker;
     struct vd_probe probe;
-    int probe_said; /* since the last attempt began: its code, 0 silent, -1 not asked yet */
+    int probe_said; /* in this outage, last: its code, 0 silent, -1 not asked yet */
     int64_t probe_at_ns, retry_at_ns, began_ns;
     int64_t last_frame_ns;              /* last sign of life: (4) */
     int64_t arrived_ns, arrived_pts_ms; /* of the last frame; 0 = none on this connection */
@@ -360,7 +360,6 @@ static int64_t stall_ns(const struct vd_source *s)
 static vd_status connect_source(struct vd_source *s, struct vd_err *err)
 {
     vd_probe_end(&s->probe);
-    s->probe_said = -1;
     s->began_ns = s->last_frame_ns = now_ns();
     s->probe_at_ns = s->began_ns + 2 * PROBE_EVERY;
     if (!s->networked && s->file < 0) {
@@ -438,7 +437,8 @@ static void broke(struct vd_source *s, vd_status st, enum vd_child_fate fate, co
     s->denied = st == VD_E_DENIED ? s->denied + 1 : 0;
     s->info.state = VD_CAMERA_WAITING;
     s->probe_at_ns = now + PROBE_EVERY / 2;
-    s->probe_said = -1;
+    if (was)
+        s->probe_said = -1; /* of an outage as a whole, over all its attempts */
     if (fate == VD_CHILD_CRASHED) {
         s->info.crashes++;
         s->retry_at_ns = now + jittered(CRASH_WAIT);
@@ -591,6 +591,7 @@ vd_status vd_source_open(struct vd_source **out, const char *url, const struct v
     if (!s)
         return vd_fail(err, st, "no memory left");
     vd_broker_init(&s->broker);
+    s->probe_said = -1;
     s->file = -1;
     if (o)
         s->o = *o;
