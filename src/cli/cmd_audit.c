@@ -1,5 +1,5 @@
-/* vedette audit verify|prove|consistency: an exported log, offline. docs/audit.md has the format.
- */
+/* vedette audit export|anchor: the record leaves the machine. audit verify|prove|consistency: an
+ * exported log, offline. docs/audit.md has the format. */
 #include <inttypes.h>
 #include <limits.h>
 #include <sodium.h>
@@ -10,14 +10,15 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/desk_cli.h"
+#include "desk/send.h"
 #include "law/audit_merkle.h"
 #include "law/audit_verify.h"
 
 #define ENTRIES_MAX_BYTES ((size_t)1 << 40)
 #define NOTES_MAX_BYTES   ((size_t)1 << 32)
 
-static const char *keys_path, *held_path;
+static const char *keys_path, *held_path, *reason;
 
 /* An export, mapped. */
 struct export
@@ -276,6 +277,51 @@ static int run_consistency(int argc, char **args)
     return rc;
 }
 
+/* --- off the machine -------------------------------------------------------------------------- */
+
+static int run_export(int argc, char **args)
+{
+    struct vd_desk *d = NULL;
+    struct vd_person who;
+    struct vd_err err = {0};
+    uint64_t n = 0;
+    (void)argc;
+    int rc = vd_desk_cli_begin(&d, &who);
+    if (rc)
+        return rc;
+    const vd_status st = vd_desk_export(d, &who, args[0], reason, &n, &err);
+    if (st)
+        rc = vd_cli_fail_err(st, &err);
+    else if (vd_cli.json)
+        vd_json_line(json_pack("{s:s, s:o, s:I}", "type", "export", "folder", vd_json_text(args[0]),
+                               "entries", (json_int_t)n));
+    else
+        printf("%" PRIu64 " entries in %s. Check them with: vedette audit verify %s --keys FILE\n",
+               n, args[0], args[0]);
+    vd_desk_close(&d);
+    return rc;
+}
+
+static int run_anchor(int argc, char **args)
+{
+    struct vd_desk *d = NULL;
+    struct vd_err err = {0};
+    size_t sent = 0;
+    int rc = vd_desk_cli_open(&d, 0);
+    if (rc)
+        return rc;
+    const vd_status st = vd_desk_anchor(d, (const char *const *)args, (size_t)argc, 0, &sent, &err);
+    if (st)
+        rc = vd_cli_fail_err(st, &err);
+    if (vd_cli.json)
+        vd_json_line(json_pack("{s:s, s:I, s:I}", "type", "anchor", "sent", (json_int_t)sent,
+                               "failed", (json_int_t)argc - (json_int_t)sent));
+    else
+        printf("sent to %zu of %d places\n", sent, argc);
+    vd_desk_close(&d);
+    return rc;
+}
+
 #define KEYS_OPT                                                                                   \
     {                                                                                              \
         "keys", 0, VD_OPT_STRING, &keys_path, "FILE",                                              \
@@ -300,6 +346,42 @@ static const struct vd_opt proof_options[] = {
 
 #define EXITS                                                                                      \
     "Exit codes: 0 good, 1 a file failed, 2 wrong command line, 3 tampered with or not anchored."
+
+static const struct vd_opt export_options[] = {
+    {"reason", 0, VD_OPT_STRING, &reason, "TEXT", "For whom and why; it is in the record.", 0, 0},
+    VD_OPTS_JSON,
+    VD_OPTS_DESK,
+    VD_OPTS_END,
+};
+static const struct vd_opt anchor_options[] = {VD_OPTS_JSON, VD_OPTS_STATE, VD_OPTS_END};
+
+const struct vd_verb vd_verb_audit_export = {
+    .name = "audit export",
+    .usage = "audit export FOLDER --reason TEXT [options]",
+    .summary = "write the record out, for an auditor",
+    .about = "Makes FOLDER and writes entries.jsonl, checkpoints.txt and keys.txt into it\n"
+             "(docs/audit.md). Auditors and regulators may, without anybody's help; the export\n"
+             "itself is in the record first.",
+    .opts = export_options,
+    .after = "Example:\n"
+             "  vedette audit export january --reason \"council, inquiry 7\" --as alice",
+    .args_min = 1,
+    .args_max = 1,
+    .run = run_export,
+};
+
+const struct vd_verb vd_verb_audit_anchor = {
+    .name = "audit anchor",
+    .usage = "audit anchor PLACE... [options]",
+    .summary = "send a checkpoint of the record to places outside",
+    .about = "Signs a checkpoint and sends it to each PLACE: a folder (/mnt/council), an address\n"
+             "that takes a POST (https://...), a log host (syslog://host:514). What was sent and\n"
+             "what failed is in the record. Do it at least hourly (R42), from a timer.",
+    .opts = anchor_options,
+    .args_min = 1,
+    .args_max = 16,
+    .run = run_anchor,
+};
 
 const struct vd_verb vd_verb_audit_verify = {
     .name = "audit verify",
