@@ -20,7 +20,7 @@
 
 static const char *detectors, *external;
 static int32_t once_px;
-static float iou;
+static float iou, external_score;
 
 struct list {
     struct vd_boxed *box;
@@ -258,7 +258,7 @@ static int run(int argc, char **args)
         }
         const char *base = strrchr(path, '/');
         snprintf(name[n], sizeof name[n], "%.200s", base ? base + 1 : path);
-        d[n].min_score = 0;
+        d[n].min_score = external_score;
         code = read_boxes(path, &p, &found[n++], 1);
     }
     for (size_t i = 0; i < n; i++) {
@@ -293,6 +293,8 @@ static const struct vd_opt opts[] = {
      "Detectors to set side by side, as yunet,centerface (default: yunet).", 0, 0},
     {"external", 0, VD_OPT_STRING, &external, "FILES",
      "Boxes that other programs found: CSV files with file,x0,y0,x1,y1,score.", 0, 0},
+    {"external-score", 0, VD_OPT_FLOAT, &external_score, "X",
+     "Least score of those boxes for recall and precision (default: 0 = all).", 0, 1},
     {"once", 0, VD_OPT_INT, &once_px, "PX",
      "One pass with this longest side, as in video (default: several scales).", 32, 16384},
     {"iou", 0, VD_OPT_FLOAT, &iou, "X", "Overlap that counts as found (default: 0.5).", 0.05, 0.95},

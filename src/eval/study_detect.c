@@ -67,7 +67,8 @@ static vd_status one(struct vd_report *r, const struct vd_boxed *truth, size_t t
     }
     free(all);
     json_object_set_new(o, "name", json_string(d->name));
-    json_object_set_new(o, "score_at_least", vd_report_number((double)d->min_score));
+    json_object_set_new(o, "score_at_least",
+                        vd_report_number(round((double)d->min_score * 1e6) / 1e6));
     json_object_set_new(o, "by_height", sizes);
     json_array_append_new(list, o);
     return VD_OK;
