@@ -197,7 +197,7 @@ VD_MUST_CHECK vd_status vd_desk_list_find(struct vd_desk *d, const char *text,
 /** An entry of a list by its id (6 digits or more), its nominal number, or its name. A search for
  *  who is on a list: for those who may read it, and in the record. */
 VD_MUST_CHECK vd_status vd_desk_entry_find(struct vd_desk *d, const struct vd_person *who,
-                                           const struct vd_store_id *list, const char *text, struct vd_store_id *out,
-                                           struct vd_err *err);
+                                           const struct vd_store_id *list, const char *text,
+                                           struct vd_store_id *out, struct vd_err *err);
 
 #endif

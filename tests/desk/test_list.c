@@ -668,7 +668,8 @@ static void many_at_once(void **state)
     GOOD(vd_desk_entry_find(dw.d, &dw.manager, &lw.list, "Person 169", &found, &err));
     BAD(VD_E_DENIED, "R13",
         vd_desk_entry_find(dw.d, &dw.operator_, &lw.list, "PNC/101", &found, &err));
-    BAD(VD_E_NOTFOUND, "no entry", vd_desk_entry_find(dw.d, &dw.manager, &lw.list, "PNC/", &found, &err));
+    BAD(VD_E_NOTFOUND, "no entry",
+        vd_desk_entry_find(dw.d, &dw.manager, &lw.list, "PNC/", &found, &err));
     free(x);
     list_end();
 }
