@@ -28,6 +28,7 @@ extern const struct vd_verb vd_verb_alert_list, vd_verb_alert_show, vd_verb_aler
     vd_verb_alert_review, vd_verb_alert_engage, vd_verb_alert_outcome, vd_verb_alert_hold,
     vd_verb_alert_release;
 extern const struct vd_verb vd_verb_retention_run, vd_verb_retention_explain_jump;
+extern const struct vd_verb vd_verb_serve, vd_verb_config_check, vd_verb_config_effective;
 extern const struct vd_verb vd_verb_db_backup, vd_verb_db_restore, vd_verb_db_verify;
 
 /* clang-format off: one a line, so that two people can add theirs */
@@ -101,6 +102,9 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_alert_release,
     &vd_verb_retention_run,
     &vd_verb_retention_explain_jump,
+    &vd_verb_serve,
+    &vd_verb_config_check,
+    &vd_verb_config_effective,
     &vd_verb_doctor,
     &vd_verb_bench,
     &vd_verb_db_backup,

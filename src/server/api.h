@@ -1,0 +1,112 @@
+/* What the files of the server share. */
+#ifndef VD_SERVER_API_H
+#define VD_SERVER_API_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "desk/alert.h"
+#include "desk/deploy.h"
+#include "desk/keep.h"
+#include "desk/list.h"
+#include "server/events.h"
+#include "server/server.h"
+#include "server/session.h"
+
+struct vd_running {
+    struct vd_desk_run *run;
+    struct vd_list_loaded list;
+    vd_engine *engine;
+    char url[VD_CAMERAS_MAX][1024];
+    const char *urls[VD_CAMERAS_MAX];
+};
+
+struct vd_server {
+    struct vd_config config;
+    const char *version;
+    const char *hosts[VD_CONFIG_HOSTS + 1];
+    struct vd_desk *desk;
+    struct vd_http *http;
+    struct vd_sessions *sessions;
+    struct vd_events *events;
+    pthread_mutex_t run_lock; /* running, config.camera; the desk may be called while it is held */
+    struct vd_running *running[VD_RUNS_MAX];
+    pthread_mutex_t engine_lock; /* engine, for enrolment; the desk may be called, too */
+    vd_engine *engine;
+    pthread_mutex_t keep_lock; /* keep, overdue */
+    struct vd_keep_report keep;
+    int keep_known;
+    int64_t begun_ns, ticked_ns, kept_ns;
+    atomic_int ready;
+};
+
+/** The server and the person behind a request; 0 when an answer was made instead. */
+int vd_api_who(struct vd_request *r, struct vd_server **s, struct vd_person *who);
+struct vd_server *vd_api_server(struct vd_request *r);
+/** {"items":[...], "next":...}; takes both (next may be NULL). */
+void vd_api_page(struct vd_request *r, json_t *items, json_t *next);
+/** The engine for enrolment, opened at first use. Unlock engine_lock after use when it was VD_OK.
+ */
+VD_MUST_CHECK vd_status vd_server_engine(struct vd_server *s, vd_engine **e, struct vd_err *err);
+
+/* running.c */
+VD_MUST_CHECK vd_status vd_server_start(struct vd_server *s, const struct vd_person *who,
+                                        const struct vd_store_id *id, struct vd_err *err);
+void vd_server_runs_tick(struct vd_server *s);
+void vd_server_runs_end(struct vd_server *s);
+
+/* handlers */
+void vd_get_home(struct vd_request *r);
+void vd_get_public(struct vd_request *r);
+void vd_get_asset(struct vd_request *r);
+void vd_get_health(struct vd_request *r);
+void vd_get_ready(struct vd_request *r);
+void vd_get_metrics(struct vd_request *r);
+void vd_get_openapi(struct vd_request *r);
+void vd_get_schema(struct vd_request *r);
+void vd_get_system(struct vd_request *r);
+void vd_get_cameras(struct vd_request *r);
+void vd_get_events(struct vd_request *r);
+void vd_post_setup(struct vd_request *r);
+void vd_post_session(struct vd_request *r);
+void vd_get_session(struct vd_request *r);
+void vd_delete_session(struct vd_request *r);
+void vd_post_again(struct vd_request *r);
+void vd_post_totp(struct vd_request *r);
+void vd_post_totp_confirm(struct vd_request *r);
+void vd_post_key(struct vd_request *r);
+void vd_get_tokens(struct vd_request *r);
+void vd_post_token(struct vd_request *r);
+void vd_delete_token(struct vd_request *r);
+void vd_get_users(struct vd_request *r);
+void vd_put_user(struct vd_request *r);
+void vd_get_policies(struct vd_request *r);
+void vd_post_trust(struct vd_request *r);
+void vd_post_document(struct vd_request *r);
+void vd_get_retention(struct vd_request *r);
+void vd_get_audit(struct vd_request *r);
+void vd_get_checkpoint(struct vd_request *r);
+void vd_get_watchlists(struct vd_request *r);
+void vd_post_watchlist(struct vd_request *r);
+void vd_get_entries(struct vd_request *r);
+void vd_post_entry(struct vd_request *r);
+void vd_get_entry(struct vd_request *r);
+void vd_post_entry_act(struct vd_request *r);
+void vd_delete_entry(struct vd_request *r);
+void vd_get_plans(struct vd_request *r);
+void vd_post_authorise(struct vd_request *r);
+void vd_get_deployments(struct vd_request *r);
+void vd_get_deployment(struct vd_request *r);
+void vd_post_start(struct vd_request *r);
+void vd_post_stop(struct vd_request *r);
+void vd_post_resume(struct vd_request *r);
+void vd_get_alerts(struct vd_request *r);
+void vd_get_alert(struct vd_request *r);
+void vd_get_alert_picture(struct vd_request *r);
+void vd_post_decision(struct vd_request *r);
+void vd_post_engage(struct vd_request *r);
+void vd_post_outcome(struct vd_request *r);
+void vd_post_hold(struct vd_request *r);
+void vd_post_release(struct vd_request *r);
+
+#endif

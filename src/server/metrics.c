@@ -1,0 +1,199 @@
+/* /metrics (Prometheus text format 0.0.4) and the pages. Never a label that names a person. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "server/api.h"
+
+#define TEXT_CAP  ((size_t)64 << 10)
+#define ASSET_MAX ((size_t)2 << 20)
+
+struct out {
+    char *at;
+    size_t n;
+};
+
+static void put(struct out *o, const char *fmt, ...) VD_PRINTF(2, 3);
+static void put(struct out *o, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const int k = vsnprintf(o->at + o->n, TEXT_CAP - o->n, fmt, ap);
+    va_end(ap);
+    if (k > 0 && (size_t)k < TEXT_CAP - o->n)
+        o->n += (size_t)k;
+}
+
+static void one(struct out *o, const char *name, const char *type, double v)
+{
+    put(o, "# TYPE %s %s\n%s %.17g\n", name, type, name, v);
+}
+
+static void runs(struct out *o, struct vd_server *s)
+{
+    struct vd_run_view *v = vd_calloc(VD_RUNS_MAX, sizeof *v);
+    const size_t n = v ? vd_desk_runs(s->desk, v) : 0;
+    uint64_t frames = 0, late = 0, damaged = 0, reconnects = 0, faces = 0, tracks = 0, alerts = 0,
+             refused = 0, searches = 0;
+    double p50 = 0, p99 = 0;
+    int watching = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct vd_watch_stats *w = &v[i].stats;
+        frames += w->frames, late += w->frames_dropped_late, damaged += w->frames_damaged;
+        reconnects += w->reconnects, faces += w->faces, tracks += w->tracks, alerts += w->alerts;
+        refused += w->alerts_refused, searches += w->embeddings, watching += v[i].watching;
+        p50 = w->latency_ms_p50 > p50 ? w->latency_ms_p50 : p50;
+        p99 = w->latency_ms_p99 > p99 ? w->latency_ms_p99 : p99;
+    }
+    free(v);
+    one(o, "vedette_deployments_running", "gauge", (double)n);
+    one(o, "vedette_deployments_watching", "gauge", watching);
+    one(o, "vedette_camera_frames_decoded_total", "counter", (double)frames);
+    put(o,
+        "# TYPE vedette_camera_frames_dropped_total counter\n"
+        "vedette_camera_frames_dropped_total{reason=\"late\"} %" PRIu64 "\n"
+        "vedette_camera_frames_dropped_total{reason=\"damaged\"} %" PRIu64 "\n",
+        late, damaged);
+    one(o, "vedette_camera_reconnects_total", "counter", (double)reconnects);
+    one(o, "vedette_faces_detected_total", "counter", (double)faces);
+    one(o, "vedette_tracks_closed_total", "counter", (double)tracks);
+    one(o, "vedette_searches_total", "counter", (double)searches);
+    one(o, "vedette_alerts_total", "counter", (double)alerts);
+    one(o, "vedette_alerts_refused_total", "counter", (double)refused);
+    put(o,
+        "# TYPE vedette_alert_latency_seconds summary\n"
+        "vedette_alert_latency_seconds{quantile=\"0.5\"} %.6f\n"
+        "vedette_alert_latency_seconds{quantile=\"0.99\"} %.6f\n",
+        p50 / 1000, p99 / 1000);
+}
+
+static void process(struct out *o)
+{
+    unsigned long pages = 0, all = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f && fscanf(f, "%lu %lu", &all, &pages) == 2) {
+        one(o, "process_resident_memory_bytes", "gauge",
+            (double)pages * (double)sysconf(_SC_PAGESIZE));
+        one(o, "process_virtual_memory_bytes", "gauge",
+            (double)all * (double)sysconf(_SC_PAGESIZE));
+    }
+    if (f)
+        fclose(f);
+}
+
+void vd_get_metrics(struct vd_request *r)
+{
+    struct vd_server *s = vd_api_server(r);
+    struct out o = {.at = malloc(TEXT_CAP)};
+    struct vd_store_info info = {0};
+    struct vd_http_counts h;
+    struct vd_events_counts e;
+    uint64_t overdue = 0;
+    if (!o.at) {
+        vd_reply_error(r, 503, "no_memory", "no memory left");
+        return;
+    }
+    const int store = vd_store_info(vd_desk_store(s->desk), &info, NULL) == VD_OK;
+    vd_http_counts(s->http, &h);
+    vd_events_counts(s->events, &e);
+    put(&o, "# TYPE vedette_build_info gauge\nvedette_build_info{version=\"%s\"} 1\n", s->version);
+    one(&o, "vedette_up_seconds", "gauge",
+        (double)(vd_clock_system()->mono_ns(NULL) - s->begun_ns) / 1e9);
+    one(&o, "vedette_store_up", "gauge", store);
+    one(&o, "vedette_db_size_bytes", "gauge", (double)info.db_bytes);
+    one(&o, "vedette_audit_entries_total", "counter", (double)vd_desk_record_size(s->desk));
+    one(&o, "vedette_watchlist_entries", "gauge", (double)info.entries);
+    runs(&o, s);
+    put(&o, "# TYPE vedette_retention_purged_total counter\n");
+    pthread_mutex_lock(&s->keep_lock);
+    for (int i = 0; i < VD_STORE_CLASSES; i++) {
+        put(&o, "vedette_retention_purged_total{kind=\"%s\"} %" PRIu64 "\n",
+            vd_store_class_name((enum vd_store_class)i), s->keep.erased[i]);
+        overdue += s->keep.overdue[i];
+    }
+    pthread_mutex_unlock(&s->keep_lock);
+    one(&o, "vedette_retention_overdue", "gauge", (double)overdue);
+    one(&o, "vedette_http_requests_total", "counter", (double)h.requests);
+    one(&o, "vedette_http_refused_total", "counter", (double)h.refused);
+    one(&o, "vedette_http_failed_total", "counter", (double)h.failed);
+    one(&o, "vedette_http_timeouts_total", "counter", (double)h.timeouts);
+    one(&o, "vedette_http_connections", "gauge", h.connections);
+    one(&o, "vedette_event_streams", "gauge", e.clients);
+    one(&o, "vedette_events_sent_total", "counter", (double)e.sent);
+    one(&o, "vedette_sessions", "gauge",
+        (double)vd_sessions_count(s->sessions, vd_clock_system()->mono_ns(NULL)));
+    process(&o);
+    vd_reply_bytes(r, 200, "text/plain; version=0.0.4; charset=utf-8", o.at, o.n, NULL);
+    free(o.at);
+}
+
+/* --- pages ------------------------------------------------------------------------------------ */
+
+static const char *type_of(const char *name)
+{
+    static const char *const types[][2] = {{".html", "text/html; charset=utf-8"},
+                                           {".js", "text/javascript; charset=utf-8"},
+                                           {".css", "text/css; charset=utf-8"},
+                                           {".svg", "image/svg+xml"},
+                                           {".json", "application/json"},
+                                           {".png", "image/png"},
+                                           {".ico", "image/x-icon"},
+                                           {".woff2", "font/woff2"},
+                                           {".webmanifest", "application/manifest+json"}};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i][0], dot) == 0)
+            return types[i][1];
+    return NULL;
+}
+
+/* A file of the console's folder: one name, no path. 1: answered. */
+static int serve_file(struct vd_request *r, const char *name, const char *cache)
+{
+    struct vd_server *s = vd_api_server(r);
+    char path[VD_CONFIG_PATH + 160], *text = NULL;
+    size_t n = 0;
+    if (!s->config.console[0] || name[0] == '.' || strchr(name, '/') || !type_of(name))
+        return 0;
+    snprintf(path, sizeof path, "%s/%s", s->config.console, name);
+    if (vd_file_read(&text, &n, path, ASSET_MAX, NULL))
+        return 0;
+    const char *const h[] = {"Cache-Control", cache, NULL};
+    vd_reply_bytes(r, 200, type_of(name), text, n, h);
+    free(text);
+    return 1;
+}
+
+#define PAGE(title, body)                                                                          \
+    "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "          \
+    "content=\"width=device-width\"><title>" title "</title><main><h1>" title "</h1>" body         \
+    "</main></html>\n"
+
+void vd_get_home(struct vd_request *r)
+{
+    static const char page[] =
+        PAGE("vedette", "<p>The daemon is running. <a href=\"/public\">Public page</a>, "
+                        "<a href=\"/api/v1/openapi.json\">API</a>, <a href=\"/health\">health</a>."
+                        "</p>");
+    if (!serve_file(r, "index.html", "no-cache"))
+        vd_reply_bytes(r, 200, "text/html; charset=utf-8", page, sizeof page - 1, NULL);
+}
+
+void vd_get_public(struct vd_request *r)
+{
+    static const char page[] = PAGE("Live facial recognition here",
+                                    "<p>Nothing has been published by this machine yet.</p>");
+    if (!serve_file(r, "public.html", "no-cache"))
+        vd_reply_bytes(r, 200, "text/html; charset=utf-8", page, sizeof page - 1, NULL);
+}
+
+void vd_get_asset(struct vd_request *r)
+{
+    if (!serve_file(r, r->param[0], "no-cache"))
+        vd_reply_error(r, 404, "not_found", "there is nothing here");
+}
