@@ -20,7 +20,7 @@
  *     comes after a run of damage, is no sign of life; a camera that sends one picture a second
  *     because it is dark is alive.
  * (5) Waiting grows from 1 s to 30 s, each time cut by a random quarter or less, so that cameras
- *     behind one switch do not come back in step. The first five waits are of 1 s: most faults are
+ *     behind one switch do not come back in step. The first eight waits are of 1 s: most faults are
  *     short. A camera that refuses the password is asked four times, then seldom: many lock the
  *     account after five.
  * (6) While it waits, and while a new attempt hangs, the camera is asked every third of a second
@@ -58,7 +58,7 @@
 #define STALL_DEFAULT   (4 * SECOND)
 #define TICK_MS         50
 #define WAIT_MAX        (30 * SECOND)
-#define SHORT_WAITS     5
+#define SHORT_WAITS     8
 #define DENIED_WAITS    3
 #define DENIED_WAIT     (10 * SECOND)
 #define CRASH_WAIT      (200 * MS)
