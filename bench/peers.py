@@ -58,6 +58,61 @@ def converted(cmd, made):
     return made
 
 
+CALIBRATION = None  # --calibrate: an .npy of crops, or a folder of pictures
+
+
+def calibration(name, most=40):
+    """Inputs for calibration: real crops or pictures, the same for every engine."""
+    import numpy as np
+    _, h, w, kind = NETWORKS[name]
+    if not CALIBRATION:
+        raise RuntimeError("int8 needs --calibrate FILE.npy (crops as u8, n x 3 x 112 x 112, for the recognisers) or a folder of pictures")
+    path = Path(CALIBRATION.split(",")[0 if h == 112 else -1])
+    if path.suffix == ".npy":
+        crops = np.load(path, mmap_mode="r")
+        if crops.shape[2:] != (h, w):
+            raise RuntimeError(f"{path} has crops of {crops.shape[2:]}, not {h}x{w}")
+        crops = crops[::max(1, len(crops) // most)][:most].astype(np.float32)
+    else:
+        import cv2
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+        files = files[::max(1, len(files) // most)][:most]
+        crops = np.stack([cv2.resize(cv2.imread(str(p)), (w, h)).transpose(2, 0, 1) for p in files]).astype(np.float32)
+    if kind == "normal":
+        crops = (crops - 127) / 128
+    return [np.ascontiguousarray(c[None]) for c in crops]
+
+
+def qdq(name, path):
+    """ONNX Runtime's static quantisation, QDQ, channels of their own, u8 x s8, reduced range (no VNNI): its advice for such CPUs."""
+    made = path.with_suffix(".qdq.onnx")
+    if not made.exists():
+        import onnxruntime as ort
+        from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+        plain = path.with_suffix(".pre.onnx")
+        import onnx
+        import onnx.version_converter
+        model = onnx.load(str(path))
+        if model.opset_import[0].version < 13:  # scales of channels need 13
+            model = onnx.version_converter.convert_version(model, 13)
+        onnx.save(model, str(plain))
+        quant_pre_process(str(plain), str(plain), skip_symbolic_shape=True)
+        feed = ort.InferenceSession(str(plain), providers=["CPUExecutionProvider"]).get_inputs()[0].name
+
+        class Reader(CalibrationDataReader):
+            def __init__(self):
+                self.it = iter([{feed: v} for v in calibration(name)])
+
+            def get_next(self):
+                return next(self.it, None)
+
+        vnni = "avx512_vnni" in Path("/proc/cpuinfo").read_text() or "avx_vnni" in Path("/proc/cpuinfo").read_text()
+        quantize_static(str(plain), str(made), Reader(), quant_format=QuantFormat.QDQ, per_channel=True, reduce_range=not vnni,
+                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+    return made
+
+
 class Ours:
     def __init__(self, name, path, x, threads, isa):
         file, h, w, _ = NETWORKS[name]
@@ -93,6 +148,35 @@ class Ours:
             res.append(flat[at:at + n].reshape(s))
             at += n
         return res
+
+
+class OursInt8(Ours):
+    """The same in eight bits, calibrated on what the peers' int8 models are calibrated on."""
+
+    def __init__(self, name, path, x, threads, isa):
+        file, h, w, _ = NETWORKS[name]
+        if threads != 1:
+            raise RuntimeError("one network runs on one thread here")
+        side = WORK / f"{name}_{h}x{w}.q8"
+        cmd = [str(ROOT / "build" / "engine_server"), str(MODELS / file), str(h), str(w), isa, "3"]
+        if not side.exists():
+            self.p = subprocess.Popen(cmd + ["calibrate"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self.p.stdout.readline()
+            for v in calibration(name):
+                v.tofile(WORK / f"{name}.cal")
+                assert self.ask(f"in {WORK / f'{name}.cal'}") == "ok" and self.ask("1")
+            assert self.ask(f"side {side}") == "ok"
+            self.p.stdin.close()
+            self.p.wait()
+        self.p = subprocess.Popen(cmd + [str(side)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        head = self.p.stdout.readline().split()
+        if not head or head[0] != "ready":
+            raise RuntimeError("engine_server did not start")
+        self.isa, self.macs = head[1], int(head[2])
+        f = WORK / f"{name}.in8"
+        x.tofile(f)
+        assert self.ask(f"in {f}") == "ok"
+        self.out_file = WORK / f"{name}.out8"
 
 
 class Peer:
@@ -209,7 +293,18 @@ class Mnn(Peer):
         return res
 
 
+class OrtInt8(Ort):
+    def __init__(self, name, path, x, threads, isa):
+        super().__init__(name, qdq(name, path), x, threads, isa)
+
+
+class OpenVinoInt8(OpenVino):
+    def __init__(self, name, path, x, threads, isa):
+        super().__init__(name, qdq(name, path), x, threads, isa)
+
+
 ENGINES = {"ours": Ours, "ort": Ort, "openvino": OpenVino, "ncnn": Ncnn, "mnn": Mnn}
+INT8 = {"ours-int8": OursInt8, "ort-int8": OrtInt8, "openvino-int8": OpenVinoInt8}
 
 
 def agreement(ref, got):
@@ -238,13 +333,16 @@ def measure(name, engines, threads, rounds, seconds, isa):
     import numpy as np
     path = fixed_fp32(name)
     _, h, w, kind = NETWORKS[name]
-    x = np.random.default_rng(1).standard_normal((1, 3, h, w)).astype(np.float32)
-    if kind == "pixels":
+    if any(e in INT8 for e in engines):  # eight bits are made for real pictures
+        x = calibration(name, 41)[-1]
+    else:
+        x = np.random.default_rng(1).standard_normal((1, 3, h, w)).astype(np.float32)
+    if kind == "pixels" and not any(e in INT8 for e in engines):
         x = np.clip(x * 40 + 128, 0, 255).astype(np.float32)
     run, ref, rows = {}, None, {}
     for e in engines:
         try:
-            run[e] = ENGINES[e](name, path, x, threads, isa)
+            run[e] = {**ENGINES, **INT8}[e](name, path, x, threads, isa)
         except Exception as ex:  # a peer that cannot be had is named, not hidden
             print(f"  {name}: {e} left out: {str(ex)[:160]}", file=sys.stderr)
     if "ort" in run:
@@ -260,11 +358,15 @@ def measure(name, engines, threads, rounds, seconds, isa):
     for e, row in rows.items():
         t = np.array(row.pop("times")) * 1e3
         row.update(min_ms=float(t.min()), median_ms=float(np.median(t)), runs=int(t.size))
-    if "ours" in run:
-        row = rows["ours"]
-        row["isa"], row["macs"] = run["ours"].isa, run["ours"].macs
-        row["gmac_per_s"] = run["ours"].macs / row["min_ms"] * 1e-6
-        peers = {e: r for e, r in rows.items() if e != "ours"}
+    for us, others in (("ours", ENGINES), ("ours-int8", INT8)):
+        if us not in run:
+            continue
+        row = rows[us]
+        row["isa"], row["macs"] = run[us].isa, run[us].macs
+        row["gmac_per_s"] = run[us].macs / row["min_ms"] * 1e-6
+        if us == "ours-int8" and "ours" in rows:
+            row["ratio_to_own_fp32_min"] = row["min_ms"] / rows["ours"]["min_ms"]
+        peers = {e: r for e, r in rows.items() if e in others and e != us}
         if peers:
             best = min(peers, key=lambda e: peers[e]["min_ms"])
             row["best_peer"] = best
@@ -277,6 +379,8 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--models", default="sface,yunet")
     ap.add_argument("--engines", default=",".join(ENGINES))
+    ap.add_argument("--int8", action="store_true", help="eight bits beside: " + ", ".join(INT8))
+    ap.add_argument("--calibrate", help="crops.npy, a folder of pictures, or both with a comma between (recognisers, detectors)")
     ap.add_argument("--threads", type=int, default=1)
     ap.add_argument("--rounds", type=int, default=8)
     ap.add_argument("--burst", type=float, default=0.25, help="seconds an engine runs before the next has its turn")
@@ -286,6 +390,10 @@ def main():
     a = ap.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(a.threads)
     os.sched_setaffinity(0, {a.core} if a.threads == 1 else set(range(a.threads)))
+    global CALIBRATION
+    CALIBRATION = a.calibrate
+    if a.int8:
+        a.engines += "," + ",".join(INT8)
     WORK.mkdir(parents=True, exist_ok=True)
     res = {"cpu": cpu_model(), "threads": a.threads, "models": {}}
     for name in a.models.split(","):
@@ -295,7 +403,7 @@ def main():
             extra = f"  {r['gmac_per_s']:.1f} GMAC/s {r['isa']}  ratio to {r['best_peer']} {r['ratio_to_best_peer_min']:.3f} " \
                     f"(medians {r['ratio_to_best_peer_median']:.3f})" if "best_peer" in r else ""
             cos = "-" if r["cosine_to_ort"] is None else f"{r['cosine_to_ort']:.7f}"
-            print(f"  {name:14s} {e:9s} min {r['min_ms']:8.3f} ms  median {r['median_ms']:8.3f} ms  cosine to ort {cos}{extra}",
+            print(f"  {name:14s} {e:13s} min {r['min_ms']:8.3f} ms  median {r['median_ms']:8.3f} ms  cosine to ort {cos}{extra}",
                   flush=True)
     if a.json:
         Path(a.json).parent.mkdir(parents=True, exist_ok=True)
