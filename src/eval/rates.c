@@ -8,7 +8,7 @@
 
 struct vd_rate vd_rate_of(uint64_t k, uint64_t n)
 {
-    struct vd_rate r = {k, n, NAN, NAN, NAN};
+    struct vd_rate r = {k, n, (double)NAN, (double)NAN, (double)NAN};
     if (!n || k > n)
         return r;
     const double m = (double)n, p = (double)k / m, z2 = Z95 * Z95;
@@ -23,7 +23,7 @@ struct vd_rate vd_rate_of(uint64_t k, uint64_t n)
 void vd_ratio_interval(uint64_t a, uint64_t an, uint64_t b, uint64_t bn, double *ratio, double *lo,
                        double *hi)
 {
-    *ratio = *lo = *hi = NAN;
+    *ratio = *lo = *hi = (double)NAN;
     if (!an || !bn || (!a && !b))
         return;
     const double x = a ? (double)a : 0.5, y = b ? (double)b : 0.5;
@@ -98,7 +98,7 @@ float vd_scores_threshold(const float *desc, size_t kept, uint64_t n, double f)
 double vd_rates_eer(const float *g, size_t gn, const float *im, size_t in, float *threshold)
 {
     if (!gn || !in)
-        return NAN;
+        return (double)NAN;
     /* FNMR - FMR never falls as T rises: bisect over each kind's scores, take the lower T. */
     float best = INFINITY;
     for (int kind = 0; kind < 2; kind++) {
@@ -211,7 +211,7 @@ static int by_value(const void *a, const void *b)
 static double percentile(const double *asc, size_t n, double q)
 {
     if (!n)
-        return NAN;
+        return (double)NAN;
     const double at = q * (double)(n - 1);
     const size_t i = (size_t)at;
     if (i + 1 >= n || asc[i] == asc[i + 1])
@@ -239,7 +239,7 @@ vd_status vd_boot_run(uint32_t people, uint32_t reps, uint64_t seed, size_t m, v
         for (uint32_t i = 0; i < people; i++)
             weight[vd_chance_below(&seed, people)]++;
         for (size_t i = 0; i < m; i++)
-            one[i] = NAN;
+            one[i] = (double)NAN;
         fn(opaque, weight, one);
         for (size_t i = 0; i < m; i++)
             all[i * reps + r] = one[i];

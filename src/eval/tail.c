@@ -36,12 +36,12 @@ static double likelihood(const struct sample *a, double theta, double *xi, doubl
         return -log(a->mean) - 1;
     }
     if (1 + theta * a->top <= 0)
-        return -INFINITY;
+        return -(double)INFINITY;
     *xi = shape(a, theta);
     *sigma = *xi / theta;
     /* At xi <= -1 the likelihood grows without bound towards the sample's maximum: no estimate. */
     if (!(*sigma > 0) || *xi <= -1)
-        return -INFINITY;
+        return -(double)INFINITY;
     return -log(*sigma) - *xi - 1;
 }
 
