@@ -180,12 +180,12 @@ void vd_post_entry(struct vd_request *r)
         }
         if (st)
             vd_reply_status(r, st, &err);
+        else if (!v.accepted)
+            vd_reply_error(r, 422, v.poor ? "poor_picture" : "entry_refused", "%s", v.reason);
         else
-            vd_reply_json(r, v.accepted ? 201 : 422,
-                          json_pack("{s:b, s:o, s:o, s:o, s:i, s:b}", "accepted", v.accepted, "id",
-                                    v.accepted ? ID(v.entry) : json_null(), "reason", T(v.reason),
-                                    "warning", T(v.warning), "pictures", (int)v.pictures, "poor",
-                                    (int)v.poor));
+            vd_reply_json(r, 201,
+                          json_pack("{s:b, s:o, s:o, s:i}", "accepted", 1, "id", ID(v.entry),
+                                    "warning", T(v.warning), "pictures", (int)v.pictures));
     }
     if (bytes)
         vd_wipe(bytes, cap);

@@ -104,33 +104,6 @@ static vd_status camera_read(struct vd_config *c, const struct vd_yaml_node *x, 
     return VD_OK;
 }
 
-static vd_status webhook_read(struct vd_config *c, const struct vd_yaml_node *x, struct vd_err *err)
-{
-    static const char *const keys[] = {"name",           "url", "agency", "secret_file",
-                                       "?allow_private", NULL};
-    struct vd_config_webhook *w = &c->webhook[c->webhooks];
-    vd_status st;
-    if (c->webhooks == VD_CONFIG_WEBHOOKS)
-        return vd_yaml_fail(x, err, "at most %d webhooks", VD_CONFIG_WEBHOOKS);
-    if ((st = vd_yaml_keys(x, keys, err)) ||
-        (st = vd_yaml_text(x, "name", w->name, sizeof w->name, err)) ||
-        (st = vd_yaml_text(x, "url", w->url, sizeof w->url, err)) ||
-        (st = vd_yaml_text(x, "agency", w->agency, sizeof w->agency, err)) ||
-        (st = vd_yaml_text(x, "secret_file", w->secret_file, sizeof w->secret_file, err)))
-        return st;
-    if (vd_yaml_get(x, "allow_private") &&
-        (st = vd_yaml_bool(x, "allow_private", &w->allow_private, err)))
-        return st;
-    if (has_password(w->url) || (strncmp(w->url, "https://", 8) != 0 &&
-                                 !(w->allow_private && strncmp(w->url, "http://", 7) == 0)))
-        return vd_yaml_fail(x, err,
-                            "webhook %s: https:// without a password in it, or http:// "
-                            "with allow_private: true",
-                            w->name);
-    c->webhooks++;
-    return VD_OK;
-}
-
 static vd_status each(struct vd_config *c, const struct vd_yaml_node *root, const char *key,
                       vd_status (*read)(struct vd_config *c, const struct vd_yaml_node *x,
                                         struct vd_err *err),
@@ -148,7 +121,7 @@ static vd_status each(struct vd_config *c, const struct vd_yaml_node *root, cons
 vd_status vd_config_load(struct vd_config *out, const char *path, struct vd_err *err)
 {
     static const char *const keys[] = {"?listen",  "?hosts",   "?state",   "?root_key", "?models",
-                                       "?weights", "?console", "?cameras", "?webhooks", NULL};
+                                       "?weights", "?console", "?cameras", NULL};
     struct vd_yaml_node *root = NULL;
     char *text = NULL;
     size_t n = 0;
@@ -182,8 +155,6 @@ vd_status vd_config_load(struct vd_config *out, const char *path, struct vd_err 
         st = optional(root, dirs[i].key, dirs[i].to, VD_CONFIG_PATH, err);
     if (!st)
         st = each(out, root, "cameras", camera_read, err);
-    if (!st)
-        st = each(out, root, "webhooks", webhook_read, err);
     vd_yaml_free(&root);
     free(text);
     return st;
@@ -209,7 +180,7 @@ vd_status vd_config_secrets(struct vd_config *c, struct vd_err *err)
 
 json_t *vd_config_json(const struct vd_config *c)
 {
-    json_t *cameras = json_array(), *webhooks = json_array(), *hosts = json_array();
+    json_t *cameras = json_array(), *hosts = json_array();
     for (int i = 0; i < c->hosts; i++)
         json_array_append_new(hosts, json_string(c->host[i]));
     for (int i = 0; i < c->cameras; i++)
@@ -217,18 +188,11 @@ json_t *vd_config_json(const struct vd_config *c)
                                                  c->camera[i].url_file[0] ? "url_file" : "url",
                                                  c->camera[i].url_file[0] ? c->camera[i].url_file
                                                                           : c->camera[i].url));
-    for (int i = 0; i < c->webhooks; i++)
-        json_array_append_new(webhooks,
-                              json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", c->webhook[i].name,
-                                        "url", c->webhook[i].url, "agency", c->webhook[i].agency,
-                                        "secret_file", c->webhook[i].secret_file, "allow_private",
-                                        c->webhook[i].allow_private));
     json_t *listen = c->unix_path[0] ? json_pack("{s:s, s:i}", "unix", c->unix_path, "connections",
                                                  c->connections)
                                      : json_pack("{s:s, s:i, s:i}", "address", c->address, "port",
                                                  c->port, "connections", c->connections);
-    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "listen", listen, "hosts",
-                     hosts, "state", c->state, "root_key", c->root_key, "models", c->models,
-                     "weights", c->weights, "console", c->console, "cameras", cameras, "webhooks",
-                     webhooks);
+    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:o}", "listen", listen, "hosts", hosts,
+                     "state", c->state, "root_key", c->root_key, "models", c->models, "weights",
+                     c->weights, "console", c->console, "cameras", cameras);
 }

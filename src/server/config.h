@@ -9,19 +9,14 @@
 
 #include "vedette/status.h"
 
-#define VD_CONFIG_PATH     512
-#define VD_CONFIG_CAMERAS  32
-#define VD_CONFIG_WEBHOOKS 8
-#define VD_CONFIG_HOSTS    8
+#define VD_CONFIG_PATH    512
+#define VD_CONFIG_CAMERAS 32
+#define VD_CONFIG_HOSTS   8
 
 struct vd_config_camera {
     char id[64];
     char url[1024]; /**< may hold a password, from url_file: never printed */
     char url_file[VD_CONFIG_PATH];
-};
-struct vd_config_webhook {
-    char name[64], url[512], agency[64], secret_file[VD_CONFIG_PATH];
-    int allow_private;
 };
 struct vd_config {
     char file[VD_CONFIG_PATH]; /**< "" = none */
@@ -33,11 +28,9 @@ struct vd_config {
     char models[VD_CONFIG_PATH], weights[VD_CONFIG_PATH], console[VD_CONFIG_PATH];
     struct vd_config_camera camera[VD_CONFIG_CAMERAS];
     int cameras;
-    struct vd_config_webhook webhook[VD_CONFIG_WEBHOOKS];
-    int webhooks;
 };
 
-/** Read a file, or the defaults when path is NULL. VD_E_FORMAT with FILE:LINE. *out: vd_free. */
+/** Read a file, or the defaults when path is NULL. VD_E_FORMAT with FILE:LINE. */
 VD_MUST_CHECK vd_status vd_config_load(struct vd_config *out, const char *path, struct vd_err *err);
 /** Read the files that hold secrets (url_file). */
 VD_MUST_CHECK vd_status vd_config_secrets(struct vd_config *c, struct vd_err *err);
