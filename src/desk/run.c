@@ -73,11 +73,19 @@ static void add_stats(struct vd_watch_stats *sum, const struct vd_watch_stats *s
     sum->media_seconds += was.media_seconds;
 }
 
+/* The watch looks at `stop`, which is a signal handler's type: only this thread touches it. */
+static void end_if_asked(struct vd_desk_run *r)
+{
+    if (atomic_load(&r->ending)) /* pairs with vd_desk_run_end() */
+        r->stop = 1;
+}
+
 static void on_progress(void *opaque, const struct vd_watch_stats *s, int64_t done, int64_t total)
 {
     struct vd_desk_run *r = opaque;
     (void)done;
     (void)total;
+    end_if_asked(r);
     pthread_mutex_lock(&r->lock);
     r->stats = r->before;
     add_stats(&r->stats, s);
@@ -98,6 +106,7 @@ static vd_status decide(void *opaque, const struct vd_match *m, const struct vd_
 static void on_alert(void *opaque, const struct vd_decision *dec, const struct vd_alert *al)
 {
     struct vd_desk_run *r = opaque;
+    end_if_asked(r);
     if (r->o.on_alert)
         r->o.on_alert(r->o.opaque, dec, al);
 }
@@ -619,7 +628,6 @@ vd_status vd_desk_run_end(struct vd_desk_run **rp, struct vd_err *err)
     if (!r)
         return VD_OK;
     atomic_store(&r->ending, 1); /* pairs with run_main */
-    r->stop = 1;
     vd_thread_join(&r->thread);
     fill_place(r->d, r->place, NULL);
     while (used(r))
