@@ -182,6 +182,8 @@ static char *cell(struct csv *c, char *end, const char **why)
             return NULL;
         }
         c->line += *from == '\n';
+        if (quoted && *from == '\r' && from[1] == '\n')
+            continue; /* a line's end inside a cell is \n, whoever wrote the file */
         *to++ = *from;
     }
     from += quoted;
