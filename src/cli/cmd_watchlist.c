@@ -153,7 +153,7 @@ static int run_show(int argc, char **args)
         if (st)
             rc = vd_cli_fail_err(st, &err);
         else if (!vd_cli.json)
-            printf("%zu entries, %zu of them count in the deployment they are confirmed for\n",
+            printf("entries: %zu; counting in the deployment that they are confirmed for: %zu\n",
                    n[0], n[1]);
     }
     vd_list_cli_end(&c);
@@ -498,13 +498,15 @@ static void tell(const struct vd_list_loaded *l)
             l->size.allowed, "size", l->size.allowed ? json_null() : vd_json_text(l->size.remedy)));
         return;
     }
-    printf("%zu entries count in %s, %zu do not (%zu not confirmed, %zu ended, %zu changed since "
-           "the list was approved)\n",
+    printf("%zu count in %s, %zu do not (%zu not confirmed, %zu ended, %zu changed since the list "
+           "was approved)\n",
            l->sum.kept, deployment, l->sum.dropped, l->sum.unconfirmed, l->sum.ended, l->changed);
     if (l->sum.dropped)
         printf("the first one: %s, %s. %s\n", l->sum.first.requirement, l->sum.first.value,
                l->sum.first.remedy);
-    if (l->fpir > 0)
+    if (!l->sum.kept)
+        printf("nobody would be looked for\n");
+    else if (l->fpir > 0)
         printf("predicted: one false alert in %.3g faces that pass (%.2e a face at %zu entries)\n",
                1 / l->fpir, l->fpir, l->sum.kept);
     else

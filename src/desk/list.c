@@ -268,10 +268,17 @@ static vd_status may_read(struct vd_desk *d, const struct vd_person *who, struct
 {
     struct vd_ruling r;
     const int64_t now_ns = vd_desk_law_time(d);
+    char value[128];
     if (vd_person_may(who, VD_RIGHT_EDIT_LIST, now_ns, &r) ||
+        vd_person_may(who, VD_RIGHT_APPROVE_ONE, now_ns, &r) ||
         vd_person_may(who, VD_RIGHT_READ_LOG, now_ns, &r))
         return VD_OK;
-    return vd_desk_may(d, who, VD_RIGHT_APPROVE_ONE, "read a watchlist", err);
+    snprintf(value, sizeof value, "%s may not read a watchlist", who->name);
+    (void)vd_ruling_refuse(&r, "R40", "rights", value,
+                           "a watchlist-manager, authorising-officer or auditor",
+                           "Ask somebody who has that role.");
+    return vd_desk_refused(d, who->name, NULL, VD_AUDIT_ACCESS_REFUSED, "read a watchlist", &r,
+                           err);
 }
 
 static vd_status fill(struct vd_desk *d, const struct vd_policy *pack, const char *purpose,
