@@ -287,7 +287,8 @@ static void release(struct loading *g)
 static vd_status summarise(struct loading *g, struct vd_err *err)
 {
     struct vd_list_loaded *out = g->out;
-    qsort(g->digest, g->digests, 32, by_bytes);
+    if (g->digests)
+        qsort(g->digest, g->digests, 32, by_bytes);
     out->composed_ns = g->w.composed_ns;
     out->entries = (int64_t)(out->frozen ? g->frozen_n : g->digests);
     if (out->frozen)
