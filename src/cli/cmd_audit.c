@@ -374,9 +374,10 @@ const struct vd_verb vd_verb_audit_anchor = {
     .name = "audit anchor",
     .usage = "audit anchor PLACE... [options]",
     .summary = "send a checkpoint of the record to places outside",
-    .about = "Signs a checkpoint and sends it to each PLACE: a folder (/mnt/council), an address\n"
-             "that takes a POST (https://...), a log host (syslog://host:514). What was sent and\n"
-             "what failed is in the record. Do it at least hourly (R42), from a timer.",
+    .about =
+        "Signs a checkpoint and sends it to each PLACE: a folder (a mounted share), an address\n"
+        "that takes a POST (https://...), a log host (syslog://host:514). What was sent and\n"
+        "what failed is in the record. Do it at least hourly (R42), from a timer.",
     .opts = anchor_options,
     .args_min = 1,
     .args_max = 16,

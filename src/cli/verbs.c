@@ -29,6 +29,9 @@ extern const struct vd_verb vd_verb_alert_list, vd_verb_alert_show, vd_verb_aler
     vd_verb_alert_release;
 extern const struct vd_verb vd_verb_retention_run, vd_verb_retention_explain_jump;
 extern const struct vd_verb vd_verb_serve, vd_verb_config_check, vd_verb_config_effective;
+extern const struct vd_verb vd_verb_report_notice, vd_verb_report_public, vd_verb_report_washington,
+    vd_verb_report_eu, vd_verb_report_changes, vd_verb_report_attestation, vd_verb_report_ask,
+    vd_verb_report_listed, vd_verb_report_answer;
 extern const struct vd_verb vd_verb_db_backup, vd_verb_db_restore, vd_verb_db_verify;
 
 /* clang-format off: one a line, so that two people can add theirs */
@@ -107,6 +110,15 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_config_effective,
     &vd_verb_doctor,
     &vd_verb_bench,
+    &vd_verb_report_notice,
+    &vd_verb_report_public,
+    &vd_verb_report_washington,
+    &vd_verb_report_eu,
+    &vd_verb_report_changes,
+    &vd_verb_report_attestation,
+    &vd_verb_report_ask,
+    &vd_verb_report_listed,
+    &vd_verb_report_answer,
     &vd_verb_db_backup,
     &vd_verb_db_restore,
     &vd_verb_db_verify,
