@@ -187,6 +187,7 @@ static void by_http(void **state)
                           "Content-Length: 0\r\n\r\n",
                           0, &err),
                      VD_E_IO);
+    assert_non_null(strstr(err.msg, "answered 302")); /* not followed */
     const int head = snprintf(endless, sizeof endless, "HTTP/1.1 200 OK\r\n\r\n");
     memset(endless + head, 'x', sizeof endless - 1 - (size_t)head);
     assert_int_equal(post(endless, 0, &err), VD_E_IO);
