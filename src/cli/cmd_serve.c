@@ -113,6 +113,15 @@ static void greet(struct vd_server *s, const struct vd_config *c, const char *st
     struct vd_err err = {0};
     if (vd_server_setup_token(s, token, &err))
         vd_cli_warn("%s", err.msg);
+    if (vd_cli.json) {
+        vd_json_line(json_pack("{s:s, s:o, s:i, s:o, s:o}", "type", "serving", "listen",
+                               vd_json_text(c->unix_path[0] ? c->unix_path : c->address), "port",
+                               c->unix_path[0] ? 0 : (int)vd_server_port(s), "state",
+                               vd_json_text(state), "setup_token",
+                               token[0] ? json_string(token) : json_null()));
+        vd_wipe(token, sizeof token);
+        return;
+    }
     if (c->unix_path[0])
         printf("listening on %s\n", c->unix_path);
     else
@@ -220,6 +229,7 @@ static int run_effective(int argc, char **args)
 }
 
 static const struct vd_opt serve_opts[] = {
+    VD_OPTS_JSON,
     {"config", 'c', VD_OPT_STRING, &config_file, "FILE",
      "The configuration. Default: none; loopback, and state as below.", 0, 0},
     {"port", 'p', VD_OPT_INT, &port, "N",
