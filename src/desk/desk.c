@@ -399,3 +399,17 @@ vd_status vd_desk_may(struct vd_desk *d, const struct vd_person *who, enum vd_ri
         return VD_OK;
     return vd_desk_refused(d, who->name, NULL, VD_AUDIT_ACCESS_REFUSED, what, &r, err);
 }
+
+vd_status vd_desk_looks(struct vd_desk *d, const struct vd_person *who, const char *what,
+                        struct vd_err *err)
+{
+    static const enum vd_right any[] = {VD_RIGHT_EDIT_LIST, VD_RIGHT_AUTHORISE, VD_RIGHT_READ_LOG};
+    struct vd_ruling r;
+    const int64_t now_ns = vd_desk_law_time(d);
+    int may = 0;
+    for (size_t i = 0; i < sizeof any / sizeof any[0] && !may; i++)
+        may = vd_person_may(who, any[i], now_ns, &r);
+    const vd_status st = may ? VD_OK : vd_desk_may(d, who, VD_RIGHT_SEE_ALERT, what, err);
+    const struct vd_audit_field f[] = {VD_TEXT("what", what)};
+    return st ? st : vd_desk_note(d, who->name, NULL, VD_AUDIT_RECORD_SEARCHED, f, 1, err);
+}

@@ -93,6 +93,10 @@ void vd_desk_commit(uint8_t out[32], const uint8_t salt[32], const char *value);
 /** VD_OK, or VD_E_DENIED with the reason, and an access.refused entry that names `what`. */
 VD_MUST_CHECK vd_status vd_desk_may(struct vd_desk *d, const struct vd_person *who,
                                     enum vd_right right, const char *what, struct vd_err *err);
+/** May this person look over lists, plans, deployments? Whoever edits lists, authorises, sees
+ * alerts or audits; not an administrator. That they looked, at `what`, is in the record (R40). */
+VD_MUST_CHECK vd_status vd_desk_looks(struct vd_desk *d, const struct vd_person *who,
+                                      const char *what, struct vd_err *err);
 /** A refusal of the law's as status and entry (kind e.g. VD_AUDIT_ENTRY_REFUSED). */
 vd_status vd_desk_refused(struct vd_desk *d, const char *actor, const char *deployment,
                           enum vd_audit_kind kind, const char *what, const struct vd_ruling *r,

@@ -49,6 +49,8 @@ void vd_get_watchlists(struct vd_request *r)
         return;
     vd_status st = (w = vd_calloc(limit, sizeof *w)) ? VD_OK : VD_E_NOMEM;
     if (!st)
+        st = vd_desk_looks(s->desk, &who, "watchlists", &err);
+    if (!st)
         st = vd_store_watchlists(vd_desk_store(s->desk), after, w, limit, &n, &err);
     if (st) {
         vd_reply_status(r, st, &err);
@@ -290,6 +292,8 @@ void vd_get_plans(struct vd_request *r)
         return;
     vd_status st = (p = vd_calloc(limit, sizeof *p)) ? VD_OK : VD_E_NOMEM;
     if (!st)
+        st = vd_desk_looks(s->desk, &who, "plans", &err);
+    if (!st)
         st = vd_desk_plans(s->desk, p, limit, &n, &err);
     if (st) {
         vd_reply_status(r, st, &err);
@@ -350,6 +354,8 @@ void vd_get_deployments(struct vd_request *r)
     if (!vd_api_who(r, &s, &who) || !vd_request_limit(r, &limit))
         return;
     vd_status st = (d = vd_calloc(limit, sizeof *d)) ? VD_OK : VD_E_NOMEM;
+    if (!st)
+        st = vd_desk_looks(s->desk, &who, "deployments", &err);
     if (!st)
         st = vd_desk_deployments(s->desk, d, limit, &n, &err);
     if (st) {

@@ -73,6 +73,10 @@ static void people_have_roles(void **state)
     assert_int_equal(vd_desk_login(dw.d, "my secret password", "x", &who, &err), VD_E_DENIED);
     assert_int_equal(desk_recorded_with(VD_AUDIT_USER_LOGIN_FAILED, "my secret"), 0);
     assert_int_equal(desk_recorded(VD_AUDIT_USER_LOGIN_FAILED), 1);
+    assert_int_equal(vd_desk_looks(dw.d, &dw.admin, "watchlists", &err), VD_E_DENIED);
+    assert_int_equal(vd_desk_looks(dw.d, &dw.operator_, "watchlists", &err), VD_OK);
+    assert_int_equal(vd_desk_looks(dw.d, &dw.auditor, "plans", &err), VD_OK);
+    assert_int_equal(desk_recorded(VD_AUDIT_RECORD_SEARCHED), 2);
     assert_int_equal(desk_recorded(VD_AUDIT_USER_CREATED), 9);
     assert_true(desk_recorded(VD_AUDIT_ACCESS_REFUSED) >= 2);
     desk_end();
