@@ -65,11 +65,13 @@ static int resume_parse(struct vd_merkle_range *r, const char *text, size_t byte
         return 0;
     const char *p = text + head, *const end = text + bytes;
     const char *nl = memchr(p, '\n', (size_t)(end - p));
-    if (!nl || nl == p || nl - p > 18 || strspn(p, "0123456789") != (size_t)(nl - p))
+    if (!nl || nl == p || nl - p > 18)
         return 0;
-    memcpy(number, p, (size_t)(nl - p));
+    memcpy(number, p, (size_t)(nl - p)); /* text ends at bytes, not at a NUL */
     number[nl - p] = 0;
     r->size = strtoull(number, &stop, 10);
+    if (*stop || number[0] < '0' || number[0] > '9')
+        return 0;
     p = nl + 1;
     for (unsigned k = 0; k < 64; k++) {
         char hex[65];
