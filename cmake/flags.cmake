@@ -19,6 +19,9 @@ if(VD_WERROR)
     add_compile_options(-Werror)
 endif()
 add_compile_definitions(_GNU_SOURCE)
+# The same sources give the same bytes in any folder (tools/reproduce): a record that names the
+# program's digest is worth what an outsider can rebuild.
+add_compile_options(-ffile-prefix-map=${CMAKE_BINARY_DIR}=build -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 
 # What nobody initialised is zero for users and garbage under a sanitizer, where it shall show.
 set(VD_AUTO_INIT "-ftrivial-auto-var-init=zero")
