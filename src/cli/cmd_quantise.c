@@ -402,6 +402,9 @@ static int run_quantise(int argc, char **args)
     vd_status st = p ? vd_manifest_find(&m, vd_cli.models, args[0], &err) : VD_E_NOMEM;
     if (!st && m.task == VD_TASK_REFINER)
         st = vd_fail(&err, VD_E_UNSUPPORTED, "%s is a refiner: refiners stay in float", m.name);
+    if (!st && (m.task == VD_TASK_ANIMAL_DETECTOR || m.task == VD_TASK_ANIMAL_EMBEDDER))
+        st = vd_fail(&err, VD_E_UNSUPPORTED, "%s looks for animals: those models stay in float",
+                     m.name);
     if (!st)
         st = vd_manifest_weights(&m, vd_cli.weights, weights, sizeof weights, &err);
     if (st)

@@ -304,6 +304,9 @@ static vd_status replan(struct vd_engine *e, enum vd_task task, struct vd_err *e
         return check_embed(e, err);
     case VD_TASK_REFINER:
         return check_refine(e, err);
+    case VD_TASK_ANIMAL_DETECTOR:
+    case VD_TASK_ANIMAL_EMBEDDER:
+        break;
     }
     return VD_E_INVAL;
 }
@@ -390,6 +393,9 @@ const struct vd_manifest *vd_engine_manifest(const vd_engine *e, enum vd_task ta
         return e->set->embed ? &e->set->recogniser : NULL;
     case VD_TASK_REFINER:
         return e->set->refine ? &e->set->refiner : NULL;
+    case VD_TASK_ANIMAL_DETECTOR:
+    case VD_TASK_ANIMAL_EMBEDDER:
+        break;
     }
     return NULL;
 }

@@ -13,9 +13,10 @@
 #include "base/err.h"
 #include "base/file.h"
 
-#define MANIFEST_MAX_BYTES 65536
-#define BRACKETS_MAX       256
-#define WEIGHTS_MAX_BYTES  ((size_t)1 << 30)
+#define MANIFEST_MAX_BYTES   65536
+#define BRACKETS_MAX         256
+#define VD_EMBEDDING_DIM_MAX 4096
+#define WEIGHTS_MAX_BYTES    ((size_t)1 << 30)
 
 /* --- YAML into fields --------------------------------------------------------------------------
  */
@@ -45,13 +46,14 @@ struct section {
     }
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static const char *const tasks[] = {"detector", "recogniser", "refiner", NULL};
-static const char *const decoders[] = {"yunet",     "centerface", "scrfd", "ultraface",
-                                       "embedding", "onet",       NULL};
+static const char *const tasks[] = {"detector",        "recogniser",      "refiner",
+                                    "animal-detector", "animal-embedder", NULL};
+static const char *const decoders[] = {"yunet",     "centerface", "scrfd",   "ultraface",
+                                       "embedding", "onet",       "nanodet", NULL};
 static const char *const registries[] = {"pypi", "npm", "file", NULL};
 static const char *const layouts[] = {"nchw", NULL};
 static const char *const colours[] = {"rgb", "bgr", "grey", NULL};
-static const char *const crops[] = {"arcface112", NULL};
+static const char *const crops[] = {"arcface112", "square", NULL};
 
 #define NOWHERE ((size_t)-1) /* checked, not kept */
 
@@ -93,7 +95,7 @@ static const struct field input[] = {
     {"scale", REAL3, AT(norm.scale), 0, -1e6, 1e6, NULL, 1},
 };
 static const struct field embedding[] = {
-    {"dim", INT, AT(dim), 0, 1, VD_TEMPLATE_DIM_MAX, NULL, 1},
+    {"dim", INT, AT(dim), 0, 1, VD_EMBEDDING_DIM_MAX, NULL, 1},
     {"crop", CHOICE, NOWHERE, 0, 0, 0, crops, 0},
 };
 static const struct field threshold[] = {
@@ -297,17 +299,22 @@ static vd_status read_section(struct loader *l, const yaml_node_t *n, const stru
 static vd_status check_whole(const struct loader *l, const yaml_node_t *root)
 {
     struct vd_manifest *m = l->m;
-    int is_head = m->decoder <= VD_DECODE_ULTRAFACE;
-    if ((m->task == VD_TASK_DETECTOR) != is_head ||
-        (m->task == VD_TASK_RECOGNISER) != (m->decoder == VD_DECODE_EMBEDDING))
+    const int embeds = m->task == VD_TASK_RECOGNISER || m->task == VD_TASK_ANIMAL_EMBEDDER;
+    if ((m->task == VD_TASK_DETECTOR) != (m->decoder <= VD_DECODE_ULTRAFACE) ||
+        embeds != (m->decoder == VD_DECODE_EMBEDDING) ||
+        (m->task == VD_TASK_ANIMAL_DETECTOR) != (m->decoder == VD_DECODE_NANODET))
         return wrong(l, root, "task and decoder do not fit each other");
-    if (m->task == VD_TASK_RECOGNISER && (!m->dim || m->width_px != m->height_px || !m->width_px))
-        return wrong(l, root, "a recogniser needs embedding.dim and a square input");
+    if (embeds && (!m->dim || m->width_px != m->height_px || !m->width_px))
+        return wrong(l, root, "a%s needs embedding.dim and a square input",
+                     m->task == VD_TASK_RECOGNISER ? " recogniser" : "n animal-embedder");
+    if (m->task == VD_TASK_RECOGNISER && m->dim > VD_TEMPLATE_DIM_MAX)
+        return wrong(l, root, "a recogniser's embedding.dim is at most %d", VD_TEMPLATE_DIM_MAX);
     if ((!m->width_px || !m->height_px) && !m->multiple)
         return wrong(l, root, "a free input size needs input.multiple");
-    if (m->task != VD_TASK_REFINER && !(m->threshold > 0)) /* at 0 everybody is somebody */
+    /* at 0 everybody is somebody; an animal's embedding ranks and decides nothing */
+    if (m->task != VD_TASK_REFINER && m->task != VD_TASK_ANIMAL_EMBEDDER && !(m->threshold > 0))
         return wrong(l, root, "threshold.%s is needed, above 0",
-                     m->task == VD_TASK_DETECTOR ? "score" : "similarity");
+                     m->task == VD_TASK_RECOGNISER ? "similarity" : "score");
     for (int i = 0; i < 3; i++)
         if (m->norm.scale[i] == 0)
             return wrong(l, root, "input.scale must not be 0: every picture would look the same");

@@ -5,14 +5,22 @@
 #include "vedette/face.h"
 #include "vision/vision.h"
 
-enum vd_task { VD_TASK_DETECTOR, VD_TASK_RECOGNISER, VD_TASK_REFINER };
+/* The animal tasks are the pet profile's (src/pet): no face engine takes them. */
+enum vd_task {
+    VD_TASK_DETECTOR,
+    VD_TASK_RECOGNISER,
+    VD_TASK_REFINER,
+    VD_TASK_ANIMAL_DETECTOR,
+    VD_TASK_ANIMAL_EMBEDDER
+};
 enum vd_decoder {
     VD_DECODE_YUNET,
     VD_DECODE_CENTERFACE,
     VD_DECODE_SCRFD,
     VD_DECODE_ULTRAFACE,
     VD_DECODE_EMBEDDING,
-    VD_DECODE_ONET
+    VD_DECODE_ONET,
+    VD_DECODE_NANODET
 };
 
 struct vd_manifest {

@@ -24,6 +24,8 @@ MODELS = [
     ("fr_feature.onnx", ((112, 112),), "unit", True),
     ("centerface.onnx", ((256, 320), (96, 128)), "pixels", False),
     ("fr_detect.onnx", ((240, 320),), "unit", False),
+    ("nanodet.onnx", ((416, 416), (256, 320)), "unit", False),
+    ("efficientnet_lite0.onnx", ((224, 224),), "unit", True),
 ]
 BOUND, COSINE = 1e-4, 0.99999
 
