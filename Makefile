@@ -4,13 +4,14 @@
 MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 
-.PHONY: help build demo test check setup models bench bench-setup install clean distclean
+.PHONY: help build console demo test check setup models bench bench-setup install clean distclean
 
 help:
 	@echo 'make            build build/vedette (what the build needs must be there: make setup)'
 	@echo 'make demo       set up, build, and watch a crowd for one listed face'
 	@echo 'make test       set up, build, and run every test'
 	@echo 'make check      make test, then sanitizers and clang (about 40 minutes)'
+	@echo 'make console    the console in build/console'
 	@echo 'make setup      Debian packages and model weights only'
 	@echo 'make bench      our engine beside ONNX Runtime, OpenVINO, ncnn and MNN'
 	@echo 'make install    into PREFIX=$(PREFIX)'
@@ -22,12 +23,15 @@ build:
 	@cmake --preset dev >build/configure.log 2>&1 || { grep -A8 -m1 'CMake Error' build/configure.log; echo 'configuring failed: is something missing that make setup would install? (log: build/configure.log)' >&2; exit 1; }
 	@cmake --build build $(addprefix --target ,$(TARGET))
 
+console:
+	@$(MAKE) build TARGET=console
+
 setup models:
 	@tools/setup
 
 demo:
 	@tools/setup --demo
-	@$(MAKE) build TARGET=vedette
+	@$(MAKE) build TARGET='vedette console'
 	@tools/demo/run
 
 test:
@@ -52,4 +56,4 @@ clean:
 	rm -rf build build-*
 
 distclean: clean
-	rm -rf .cache
+	rm -rf .cache console/node_modules

@@ -76,11 +76,12 @@ void vd_get_system(struct vd_request *r)
     const size_t n = v ? vd_desk_runs(s->desk, v) : 0;
     for (size_t k = 0; k < n; k++)
         json_array_append_new(
-            runs, json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:s}", "deployment", v[k].name, "phase",
-                            vd_gate_phase_name(v[k].phase), "watching", v[k].watching, "frames",
-                            (json_int_t)v[k].stats.frames, "tracks", (json_int_t)v[k].stats.tracks,
-                            "alerts", (json_int_t)v[k].stats.alerts, "trouble",
-                            v[k].st ? v[k].err.msg : ""));
+            runs, json_pack("{s:o, s:s, s:s, s:b, s:o, s:I, s:I, s:I, s:s}", "id",
+                            vd_json_id(v[k].id.b, VD_STORE_ID), "deployment", v[k].name, "phase",
+                            vd_gate_phase_name(v[k].phase), "watching", v[k].watching, "end",
+                            vd_json_time(v[k].end_ns), "frames", (json_int_t)v[k].stats.frames,
+                            "tracks", (json_int_t)v[k].stats.tracks, "alerts",
+                            (json_int_t)v[k].stats.alerts, "trouble", v[k].st ? v[k].err.msg : ""));
     free(v);
     if (st) {
         json_decref(runs);
@@ -134,6 +135,21 @@ static json_t *me_json(struct vd_server *s, const struct vd_person *who, int ses
         json_object_set_new(o, "csrf_token", json_string(csrf));
     vd_wipe(csrf, sizeof csrf);
     return o;
+}
+
+void vd_get_setup(struct vd_request *r)
+{
+    struct vd_server *s = vd_api_server(r);
+    struct vd_err err = {0};
+    struct vd_store_user *u = vd_calloc(1, sizeof *u);
+    size_t n = 0;
+    const vd_status st =
+        u ? vd_store_users(vd_desk_store(s->desk), NULL, u, 1, &n, &err) : VD_E_NOMEM;
+    if (st)
+        vd_reply_status(r, st, &err);
+    else
+        vd_reply_json(r, 200, json_pack("{s:b}", "needed", n == 0));
+    free(u);
 }
 
 void vd_post_setup(struct vd_request *r)
@@ -424,22 +440,57 @@ void vd_put_user(struct vd_request *r)
 
 /* --- jurisdictions, limits -------------------------------------------------------------------- */
 
+static json_t *names_json(const struct vd_names *n)
+{
+    json_t *a = json_array();
+    for (int32_t i = 0; i < n->n; i++)
+        json_array_append_new(a, vd_json_string(n->name[i]));
+    return a;
+}
+
+/* The closed lists that people choose from, and the limits in words (R10, R12, R27). */
+static void pack_words(json_t *o, const struct vd_policy *p, const char *language)
+{
+    char text[4096];
+    json_object_set_new(o, "purposes", names_json(&p->purposes));
+    json_object_set_new(o, "categories", names_json(&p->categories));
+    json_object_set_new(o, "references", names_json(&p->references));
+    json_object_set_new(o, "agencies", names_json(&p->agencies));
+    json_object_set_new(o, "adjudicators", json_integer(p->adjudicators));
+    json_object_set_new(o, "alert_expiry_s", json_integer(p->alert_expiry_ns / VD_SECOND_NS));
+    json_object_set_new(o, "deployment_max_s", json_integer(p->deployment_max_ns / VD_SECOND_NS));
+    if (vd_policy_retention_text(p, language, text, sizeof text, NULL) &&
+        vd_policy_retention_text(p, "en", text, sizeof text, NULL))
+        text[0] = '\0';
+    json_object_set_new(o, "retention", vd_json_string(text));
+}
+
+json_t *vd_policies_json(struct vd_server *s, const char *language)
+{
+    struct vd_town *t = vd_calloc(VD_TOWNS_MAX, sizeof *t);
+    struct vd_policy *p = vd_zalloc(sizeof *p);
+    json_t *a = json_array();
+    const int32_t n = t && p ? vd_desk_towns(s->desk, t) : 0;
+    for (int32_t i = 0; i < n; i++) {
+        json_t *o = json_pack("{s:s, s:o, s:s, s:o, s:b, s:b, s:o, s:I, s:o}", "jurisdiction",
+                              t[i].jurisdiction, "title", vd_json_string(t[i].title), "version",
+                              t[i].version, "pack", vd_json_id(t[i].pack, 32), "open", t[i].open,
+                              "prohibited", t[i].prohibited, "why", vd_json_string(t[i].why.value),
+                              "documents", (json_int_t)t[i].documents, "lease_until",
+                              vd_json_time(t[i].lease_end_ns));
+        if (vd_desk_pack(s->desk, t[i].jurisdiction, p, NULL) == VD_OK)
+            pack_words(o, p, language);
+        json_array_append_new(a, o);
+    }
+    free(t);
+    free(p);
+    return a;
+}
+
 void vd_get_policies(struct vd_request *r)
 {
-    struct vd_server *s = vd_api_server(r);
-    struct vd_town *t = vd_calloc(VD_TOWNS_MAX, sizeof *t);
-    json_t *a = json_array();
-    const int32_t n = t ? vd_desk_towns(s->desk, t) : 0;
-    for (int32_t i = 0; i < n; i++)
-        json_array_append_new(
-            a, json_pack("{s:s, s:o, s:s, s:o, s:b, s:b, s:o, s:I, s:o}", "jurisdiction",
-                         t[i].jurisdiction, "title", vd_json_string(t[i].title), "version",
-                         t[i].version, "pack", vd_json_id(t[i].pack, 32), "open", t[i].open,
-                         "prohibited", t[i].prohibited, "why", vd_json_string(t[i].why.value),
-                         "documents", (json_int_t)t[i].documents, "lease_until",
-                         vd_json_time(t[i].lease_end_ns)));
-    free(t);
-    vd_api_page(r, a, NULL);
+    const char *language = vd_request_query(r, "language");
+    vd_api_page(r, vd_policies_json(vd_api_server(r), language ? language : "en"), NULL);
 }
 
 void vd_post_trust(struct vd_request *r)
@@ -537,15 +588,32 @@ void vd_get_audit(struct vd_request *r)
     vd_store_audit_sink(vd_desk_store(s->desk), &sink);
     json_t *a = json_array();
     size_t n = 0;
+    const char *asked = vd_request_query(r, "raw"); /* as they were hashed, a line each */
+    const int raw = asked && strcmp(asked, "true") == 0;
     char *entry = malloc(VD_AUDIT_ENTRY_MAX + 1);
-    for (; entry && n < limit; n++) {
+    char *lines = raw ? malloc(limit * (VD_AUDIT_ENTRY_MAX + 1)) : NULL;
+    size_t lines_n = 0;
+    for (; entry && (lines || !raw) && n < limit; n++) {
         size_t bytes = 0;
         if (sink.read(sink.opaque, from + n, entry, VD_AUDIT_ENTRY_MAX, &bytes, NULL))
             break;
+        if (raw) {
+            memcpy(lines + lines_n, entry, bytes);
+            lines[lines_n + bytes] = '\n';
+            lines_n += bytes + 1;
+            continue;
+        }
         json_t *o = json_loadb(entry, bytes, 0, NULL);
         json_array_append_new(a, o ? o : json_null());
     }
     free(entry);
+    if (raw) {
+        json_decref(a);
+        vd_reply_bytes(r, lines ? 200 : 503, "application/x-ndjson", lines ? lines : "", lines_n,
+                       NULL);
+        free(lines);
+        return;
+    }
     vd_api_page(r, a, n == limit ? json_sprintf("%llu", (unsigned long long)(from + n - 1)) : NULL);
 }
 

@@ -49,6 +49,9 @@ void vd_api_page(struct vd_request *r, json_t *items, json_t *next);
  */
 VD_MUST_CHECK vd_status vd_server_engine(struct vd_server *s, vd_engine **e, struct vd_err *err);
 
+/** Every jurisdiction of this machine, with the words of its pack in force. */
+json_t *vd_policies_json(struct vd_server *s, const char *language);
+
 /* running.c */
 VD_MUST_CHECK vd_status vd_server_start(struct vd_server *s, const struct vd_person *who,
                                         const struct vd_store_id *id, struct vd_err *err);
@@ -67,6 +70,8 @@ void vd_get_schema(struct vd_request *r);
 void vd_get_system(struct vd_request *r);
 void vd_get_cameras(struct vd_request *r);
 void vd_get_events(struct vd_request *r);
+void vd_get_public_facts(struct vd_request *r);
+void vd_get_setup(struct vd_request *r);
 void vd_post_setup(struct vd_request *r);
 void vd_post_session(struct vd_request *r);
 void vd_get_session(struct vd_request *r);

@@ -1,4 +1,4 @@
-/* /metrics (Prometheus text format 0.0.4) and the pages. Never a label that names a person. */
+/* /metrics (Prometheus text format 0.0.4). Never a label that names a person. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,8 +10,7 @@
 #include "base/mem.h"
 #include "server/api.h"
 
-#define TEXT_CAP  ((size_t)64 << 10)
-#define ASSET_MAX ((size_t)2 << 20)
+#define TEXT_CAP ((size_t)64 << 10)
 
 struct out {
     char *at;
@@ -130,70 +129,4 @@ void vd_get_metrics(struct vd_request *r)
     process(&o);
     vd_reply_bytes(r, 200, "text/plain; version=0.0.4; charset=utf-8", o.at, o.n, NULL);
     free(o.at);
-}
-
-/* --- pages ------------------------------------------------------------------------------------ */
-
-static const char *type_of(const char *name)
-{
-    static const char *const types[][2] = {{".html", "text/html; charset=utf-8"},
-                                           {".js", "text/javascript; charset=utf-8"},
-                                           {".css", "text/css; charset=utf-8"},
-                                           {".svg", "image/svg+xml"},
-                                           {".json", "application/json"},
-                                           {".png", "image/png"},
-                                           {".ico", "image/x-icon"},
-                                           {".woff2", "font/woff2"},
-                                           {".webmanifest", "application/manifest+json"}};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++)
-        if (strcmp(types[i][0], dot) == 0)
-            return types[i][1];
-    return NULL;
-}
-
-/* A file of the console's folder: one name, no path. 1: answered. */
-static int serve_file(struct vd_request *r, const char *name, const char *cache)
-{
-    struct vd_server *s = vd_api_server(r);
-    char path[VD_CONFIG_PATH + 160], *text = NULL;
-    size_t n = 0;
-    if (!s->config.console[0] || name[0] == '.' || strchr(name, '/') || !type_of(name))
-        return 0;
-    snprintf(path, sizeof path, "%s/%s", s->config.console, name);
-    if (vd_file_read(&text, &n, path, ASSET_MAX, NULL))
-        return 0;
-    const char *const h[] = {"Cache-Control", cache, NULL};
-    vd_reply_bytes(r, 200, type_of(name), text, n, h);
-    free(text);
-    return 1;
-}
-
-#define PAGE(title, body)                                                                          \
-    "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "          \
-    "content=\"width=device-width\"><title>" title "</title><main><h1>" title "</h1>" body         \
-    "</main></html>\n"
-
-void vd_get_home(struct vd_request *r)
-{
-    static const char page[] =
-        PAGE("vedette", "<p>The daemon is running. <a href=\"/public\">Public page</a>, "
-                        "<a href=\"/api/v1/openapi.json\">API</a>, <a href=\"/health\">health</a>."
-                        "</p>");
-    if (!serve_file(r, "index.html", "no-cache"))
-        vd_reply_bytes(r, 200, "text/html; charset=utf-8", page, sizeof page - 1, NULL);
-}
-
-void vd_get_public(struct vd_request *r)
-{
-    static const char page[] = PAGE("Live facial recognition here",
-                                    "<p>Nothing has been published by this machine yet.</p>");
-    if (!serve_file(r, "public.html", "no-cache"))
-        vd_reply_bytes(r, 200, "text/html; charset=utf-8", page, sizeof page - 1, NULL);
-}
-
-void vd_get_asset(struct vd_request *r)
-{
-    if (!serve_file(r, r->param[0], "no-cache"))
-        vd_reply_error(r, 404, "not_found", "there is nothing here");
 }

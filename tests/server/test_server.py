@@ -124,6 +124,34 @@ class Server(unittest.TestCase):
             self.assertEqual(c.headers["X-Content-Type-Options"], "nosniff")
             self.assertRegex(c.headers["X-Request-Id"], r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab]")
 
+    def test_console_files(self):
+        with tempfile.TemporaryDirectory() as t:
+            os.mkdir(t + "/console")
+            for name, text in (("index.html", "<!doctype html><title>c</title>"), ("app.js", "1;"), ("app.js.gz", "packed"),
+                               ("secret.key", "k"), (".hidden.js", "h")):
+                with open(f"{t}/console/{name}", "w") as f:
+                    f.write(text)
+            with open(t + "/outside.js", "w") as f:
+                f.write("o")
+            d = Daemon(f"console: {t}/console\n")
+            try:
+                c = Client(d)
+                self.assertEqual(c.call("GET", "/"), (200, b"<!doctype html><title>c</title>"))
+                self.assertEqual(c.call("GET", "/assets/app.js")[1], b"1;")
+                tag = c.headers["ETag"]
+                self.assertEqual(c.call("GET", "/assets/app.js", headers={"If-None-Match": tag})[0], 304)
+                self.assertEqual(c.call("GET", "/assets/app.js", headers={"Accept-Encoding": "gzip"})[1], b"packed")
+                self.assertEqual(c.headers["Content-Encoding"], "gzip")
+                self.assertEqual(c.headers["Vary"], "Accept-Encoding")
+                for bad in ("secret.key", ".hidden.js", "..%2foutside.js", "%2e%2e/outside.js", "nothing.js"):
+                    self.assertEqual(c.call("GET", "/assets/" + bad)[0], 404, bad)
+                self.assertEqual(c.call("GET", "/api/v1/setup"), (200, {"needed": True}))
+            finally:
+                d.stop()
+        self.assertEqual(Client(self.d).call("GET", "/api/v1/setup"), (200, {"needed": False}))
+        status, o = Client(self.d).call("GET", "/api/v1/public")
+        self.assertEqual((status, o["deployments"]), (200, []))
+
     def test_metrics_well_formed(self):
         _, text = Client(self.d).call("GET", "/metrics")
         typed = set()
@@ -188,6 +216,19 @@ class Server(unittest.TestCase):
             self.assertNotIn(o["token"][4:].encode(), f.read())
         self.assertEqual(self.admin.call("DELETE", "/api/v1/tokens/" + o["id"])[0], 204)
         self.assertEqual(c.call("GET", "/api/v1/system", headers=h)[0], 401)
+
+    def test_raw_entries_are_the_hashed_ones(self):
+        self.assertEqual(self.admin.call("PUT", "/api/v1/users/ada", {"roles": "auditor", "password": PASSWORD})[0], 200)
+        c = Client(self.d)
+        self.assertEqual(c.login("ada")[0], 201)
+        _, text = c.call("GET", "/api/v1/audit/entries?raw=true&limit=50")
+        self.assertEqual(c.headers["Content-Type"], "application/x-ndjson")
+        prev = "0" * 64
+        for i, line in enumerate(text.splitlines()):
+            o = json.loads(line)
+            self.assertEqual((o["seq"], o["prev"]), (i, prev))
+            prev = hashlib.sha256(line).hexdigest()
+        self.assertGreater(i, 3)
 
     def test_users_and_second_factor(self):
         status, o = self.admin.call("PUT", "/api/v1/users/olga", {"roles": "operator", "password": PASSWORD})

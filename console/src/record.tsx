@@ -1,0 +1,259 @@
+// The record: what happened, who did it, and that nobody changed it since.
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import * as api from "./api";
+import { moment, number, t, word } from "./i18n";
+import { verify } from "./proof";
+import { can } from "./rights";
+import { Busy, Empty, Facts, Hex, Problem, Said, Table, Tag, useAct, useLoad } from "./ui";
+
+interface Entry {
+  v: number;
+  seq: number;
+  time: string;
+  kind: string;
+  actor: string;
+  deployment: string;
+  fields: Record<string, unknown>;
+  prev: string;
+}
+
+function Log(): JSX.Element {
+  const [from, setFrom] = useState(-1); // entries after this one; -1: from the beginning
+  const [kind, setKind] = useState("");
+  const [text, setText] = useState("");
+  const page = useLoad(
+    () => api.get<api.Page<Entry>>(`audit/entries?limit=100${from >= 0 ? `&after=${from}` : ""}`),
+    [from],
+  );
+  const system = useLoad(() => api.get<api.System>("system"), []);
+  const size = system.data?.audit_entries ?? 0;
+  const { busy, error, act } = useAct();
+  const [proof, setProof] = useState("");
+  const items = (page.data?.items ?? []).filter(
+    (e) =>
+      (!kind || e.kind.startsWith(kind)) &&
+      (!text || JSON.stringify(e).toLowerCase().includes(text.toLowerCase())),
+  );
+  const kinds = [...new Set((page.data?.items ?? []).map((e) => e.kind.split(".")[0] ?? ""))].sort();
+  return (
+    <section aria-label={t("log")}>
+      <h2>{t("log")}</h2>
+      <p class="buttons">
+        <button type="button" class="plain" disabled={from < 0} onClick={() => setFrom(-1)}>
+          {t("first")}
+        </button>
+        <button type="button" class="plain" disabled={from < 0} onClick={() => setFrom(Math.max(-1, from - 100))}>
+          {t("earlier")}
+        </button>
+        <button
+          type="button"
+          class="plain"
+          disabled={page.data?.next == null}
+          onClick={() => setFrom(Number(page.data?.next ?? from))}
+        >
+          {t("later")}
+        </button>
+        <button type="button" class="plain" onClick={() => setFrom(size > 100 ? size - 101 : -1)}>
+          {t("last")}
+        </button>
+        <button
+          type="button"
+          class="main"
+          disabled={busy}
+          onClick={() =>
+            void act(async () => {
+              setProof("");
+              setProof(await verify((n, of) => setProof(t("verifying", { n, of }))));
+            })
+          }
+        >
+          {t("verify")}
+        </button>
+      </p>
+      <div class="grid">
+        <label class="field">
+          {t("kind")}
+          <select value={kind} onChange={(e) => setKind(e.currentTarget.value)}>
+            <option value="">{t("every")}</option>
+            {kinds.map((k) => (
+              <option value={`${k}.`} key={k}>
+                {k}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="field">
+          {t("contains")}
+          <input value={text} onInput={(e) => setText(e.currentTarget.value)} autoComplete="off" />
+        </label>
+      </div>
+      <Problem error={error} />
+      {proof && (
+        <p class="note" role="status">
+          {proof}
+        </p>
+      )}
+      <Busy from={page}>
+        {() =>
+          items.length === 0 ? (
+            <Empty text={t("nothing_here")} />
+          ) : (
+            <Table caption={t("log")} head={["#", t("time"), t("kind"), t("actor"), t("deployment"), t("what"), t("link")]}>
+              {items.map((e) => (
+                <tr key={e.seq}>
+                  <td>{e.seq}</td>
+                  <td>{moment(e.time)}</td>
+                  <td>
+                    <code dir="ltr">{e.kind}</code>
+                  </td>
+                  <td>
+                    <bdi>{e.actor}</bdi>
+                  </td>
+                  <td>
+                    <bdi>{e.deployment}</bdi>
+                  </td>
+                  <td class="wide" dir="ltr" lang="en">
+                    {Object.entries(e.fields ?? {}).map(([k, v]) => (
+                      <span class="pair" key={k}>
+                        {k}: {String(v)}
+                      </span>
+                    ))}
+                  </td>
+                  <td>
+                    <Hex value={e.prev} />
+                  </td>
+                </tr>
+              ))}
+            </Table>
+          )
+        }
+      </Busy>
+    </section>
+  );
+}
+
+function Checkpoint(): JSX.Element {
+  const c = useLoad(() => api.get<{ note: string; key: string }>("audit/checkpoint"), []);
+  return (
+    <section class="card" aria-label={t("checkpoint")}>
+      <h2>{t("checkpoint")}</h2>
+      <p class="hint">{t("checkpoint_text")}</p>
+      <Busy from={c}>
+        {(x) => (
+          <>
+            <pre dir="ltr" lang="en" tabIndex={0}>
+              {x.note}
+            </pre>
+            <p>
+              {t("verifier_key")}: <code dir="ltr">{x.key}</code>
+            </p>
+          </>
+        )}
+      </Busy>
+    </section>
+  );
+}
+
+export function Policies(): JSX.Element {
+  const list = useLoad(() => api.all<api.Policy>("policies"), [], ["policy."]);
+  return (
+    <section aria-label={t("policies")}>
+      <h2>{t("policies")}</h2>
+      <Busy from={list}>
+        {(items) =>
+          items.length === 0 ? (
+            <Empty text={t("policies_none")} />
+          ) : (
+            <div class="cards">
+              {items.map((p) => (
+                <section class="card" key={p.jurisdiction} aria-label={p.title}>
+                  <h3>{p.title || p.jurisdiction}</h3>
+                  <p>
+                    <Tag tone={p.open ? "good" : "bad"}>
+                      {t(p.open ? "town_open" : p.prohibited ? "town_prohibited" : "town_closed")}
+                    </Tag>
+                  </p>
+                  {!p.open && (
+                    <p class="warning">
+                      <Said text={p.why} />
+                    </p>
+                  )}
+                  <Facts
+                    rows={[
+                      [t("jurisdiction"), p.jurisdiction],
+                      [t("version"), p.version],
+                      [t("pack"), <Hex value={p.pack} n={12} />],
+                      [t("documents"), number(p.documents)],
+                      [t("lease_until"), moment(p.lease_until)],
+                    ]}
+                  />
+                  {p.retention && (
+                    <p class="hint">
+                      <Said text={p.retention} />
+                    </p>
+                  )}
+                </section>
+              ))}
+            </div>
+          )
+        }
+      </Busy>
+    </section>
+  );
+}
+
+interface Retention {
+  time: string | null;
+  erased: Record<string, number>;
+  overdue: Record<string, number>;
+  clock_ahead_s: number;
+  clean: boolean;
+}
+function RetentionState(): JSX.Element {
+  const r = useLoad(() => api.get<Retention>("retention"), [], ["retention.", "erasure."], 15);
+  return (
+    <section aria-label={t("retention")}>
+      <h2>{t("retention")}</h2>
+      <Busy from={r}>
+        {(x) => (
+          <>
+            <p>
+              <Tag tone={Object.values(x.overdue).some((v) => v > 0) ? "bad" : "good"}>
+                {t(Object.values(x.overdue).some((v) => v > 0) ? "overdue_some" : "overdue_none")}
+              </Tag>{" "}
+              {t("last_run", { when: moment(x.time) })}
+            </p>
+            <Table caption={t("retention")} head={[t("class"), t("erased_n"), t("overdue_n")]}>
+              {Object.keys(x.erased).map((k) => (
+                <tr key={k}>
+                  <th scope="row">{word("class", k)}</th>
+                  <td>{number(x.erased[k] ?? 0)}</td>
+                  <td>{number(x.overdue[k] ?? 0)}</td>
+                </tr>
+              ))}
+            </Table>
+          </>
+        )}
+      </Busy>
+    </section>
+  );
+}
+
+export function RecordPage(): JSX.Element {
+  return (
+    <>
+      <p>
+        <a href="/public">{t("public_page")}</a>
+      </p>
+      <Policies />
+      <RetentionState />
+      {can("read_log") && (
+        <>
+          <Checkpoint />
+          <Log />
+        </>
+      )}
+    </>
+  );
+}
