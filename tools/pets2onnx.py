@@ -7,8 +7,8 @@ usage: pets2onnx.py nanodet.bin nanodet.onnx
 
 nanodet.bin holds NanoDet-g (RangiLyu/nanodet, Apache-2.0) as 16-bit floats without names: CONVS below says where
 each layer lies. The outputs are the three maps of 124 channels (80 classes before the sigmoid, then four sides of 11
-bins) at strides 8, 16 and 32. The .pth files are EfficientNet-Lite without squeeze-and-excite; the output is the mean
-of the last 1280 channels, before the classifier. The result is the same bytes every time.
+bins) at strides 8, 16 and 32. The .pth files are EfficientNet-Lite without squeeze-and-excite; the output is the
+last map of 1280 channels, before it is averaged: whoever reads it weights its places. The result is the same bytes every time.
 """
 import io
 import itertools
@@ -201,8 +201,8 @@ def lite(weights):
             x = g.op("Add", [y, x]) if whole else y
             i += 1
     x, h = layer(x, h, "_conv_head", "_bn1")
-    g.op("Flatten", [g.op("GlobalAveragePool", [x])], "embedding", axis=1)
-    return g.model("efficientnet-lite", [("input", (1, 3, side, side))], [("embedding", (1, 1280))])
+    g.op("Identity", [x], "map")
+    return g.model("efficientnet-lite", [("input", (1, 3, side, side))], [("map", (1, 1280, h, h))])
 
 
 def main():

@@ -8,6 +8,7 @@ extern const struct vd_verb vd_verb_model_list, vd_verb_model_verify, vd_verb_mo
     vd_verb_model_install, vd_verb_model_quantise, vd_verb_doctor, vd_verb_bench;
 extern const struct vd_verb vd_verb_calibrate, vd_verb_eval_verify, vd_verb_eval_identify,
     vd_verb_eval_detect, vd_verb_eval_quality, vd_verb_eval_equity, vd_verb_eval_all;
+extern const struct vd_verb vd_verb_eval_pet;
 extern const struct vd_verb vd_verb_audit_verify, vd_verb_audit_prove, vd_verb_audit_consistency,
     vd_verb_audit_export, vd_verb_audit_anchor;
 extern const struct vd_verb vd_verb_policy_list, vd_verb_policy_show, vd_verb_policy_check,
@@ -56,6 +57,7 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_eval_quality,
     &vd_verb_eval_equity,
     &vd_verb_eval_all,
+    &vd_verb_eval_pet,
     &vd_verb_audit_export,
     &vd_verb_audit_anchor,
     &vd_verb_audit_verify,
