@@ -203,33 +203,31 @@ function Detail({ a, again }: { a: api.Alert; again: () => void }): JSX.Element 
           <strong>{t("look_alike")}</strong> {t("look_alike_text")}
         </p>
       )}
-      <div class="pictures">
-        <Picture a={a} part="probe" />
-        <Picture a={a} part="reference" />
+      <div class="faceoff">
+        <div class="pictures">
+          <Picture a={a} part="probe" />
+          <Picture a={a} part="reference" />
+        </div>
+        <div>
+          <Scale a={a} />
+          <Facts
+            rows={[
+              [t("similarity"), number(a.similarity, 3)],
+              [t("threshold"), number(a.threshold, 3)],
+              [t("margin"), alone ? t("margin_alone") : number(a.margin, 3)],
+              [
+                t("error_rate"),
+                a.error_rate ? t("one_in", { n: number(Math.round(1 / a.error_rate)) }) : t("error_rate_unknown"),
+              ],
+              [t("quality"), q ? `${number(q.score, 2)} · ${t("eyes_px", { n: number(q.interocular_px) })}` : "–"],
+              [
+                t("picture"),
+                q ? `${t("sharpness")} ${number(q.sharpness, 2)} · ${t("brightness")} ${number(q.brightness)}` : "–",
+              ],
+            ]}
+          />
+        </div>
       </div>
-      <Scale a={a} />
-      <Facts
-        rows={[
-          [t("similarity"), number(a.similarity, 3)],
-          [t("threshold"), number(a.threshold, 3)],
-          [t("margin"), alone ? t("margin_alone") : number(a.margin, 3)],
-          [
-            t("error_rate"),
-            a.error_rate ? t("one_in", { n: number(Math.round(1 / a.error_rate)) }) : t("error_rate_unknown"),
-          ],
-          [t("category"), word("category", a.category)],
-          [t("quality"), q ? `${number(q.score, 2)} · ${t("eyes_px", { n: number(q.interocular_px) })}` : "–"],
-          [
-            t("picture"),
-            q ? `${t("sharpness")} ${number(q.sharpness, 2)} · ${t("brightness")} ${number(q.brightness, 2)}` : "–",
-          ],
-          [t("faces_fused"), a.detail ? number(a.detail.faces_fused) : "–"],
-          [t("captured"), moment(a.captured_at)],
-          [t("latency"), a.detail ? `${number(a.detail.latency_ms)} ms` : "–"],
-          [t("deployment"), a.deployment],
-          [t("reference_number"), <Hex value={a.id} n={12} />],
-        ]}
-      />
       {shown.phase === "open" && can("judge") && !mine && <Decide a={a} done={again} key={a.id} />}
       {shown.phase === "open" && mine && <p class="note">{t("waits_for_second")}</p>}
       {a.reviews.length > 0 && (
@@ -245,6 +243,16 @@ function Detail({ a, again }: { a: api.Alert; again: () => void }): JSX.Element 
         </section>
       )}
       <Outcome a={a} again={again} />
+      <Facts
+        rows={[
+          [t("category"), word("category", a.category)],
+          [t("faces_fused"), a.detail ? number(a.detail.faces_fused) : "–"],
+          [t("captured"), moment(a.captured_at)],
+          [t("latency"), a.detail ? `${number(a.detail.latency_ms)} ms` : "–"],
+          [t("deployment"), a.deployment],
+          [t("reference_number"), <Hex value={a.id} n={12} />],
+        ]}
+      />
     </article>
   );
 }
@@ -255,7 +263,10 @@ export function AlertsPage({ rest }: { rest: string[] }): JSX.Element {
   const items = (list.data ?? [])
     .filter((a) => older || waiting(a) || a.id === rest[0])
     .sort((a, b) => Number(waiting(b)) - Number(waiting(a)) || b.raised_at.localeCompare(a.raised_at));
-  const id = rest[0] || items.find((a) => a.phase === "open")?.id || "";
+  const shown = useRef(""); // stays after it is judged, until another is chosen
+  if (rest[0]) shown.current = rest[0];
+  else if (!items.some((a) => a.id === shown.current)) shown.current = items.find((a) => a.phase === "open")?.id ?? "";
+  const id = shown.current;
   useEffect(
     () =>
       onKey((key) => {

@@ -108,6 +108,7 @@ function Account({ me, done }: { me: api.Me; done: () => void }): JSX.Element {
   const [open, setOpen] = useState(false);
   const [sound, setSound] = useState(prefs.sound());
   const [secret, setSecret] = useState("");
+  const [pub, setPublic] = useState("");
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!open) return undefined;
@@ -122,17 +123,19 @@ function Account({ me, done }: { me: api.Me; done: () => void }): JSX.Element {
     const o = await api.post<{ secret: string }>("session/totp");
     setSecret(o.secret);
   };
-  const key = (): Promise<boolean> =>
-    ask({
+  const key = (): Promise<boolean> => {
+    setOpen(false);
+    return ask({
       title: t("key_new"),
       button: t("make"),
       text: t("key_new_text"),
       fields: [{ label: t("password"), name: "password", type: "password", required: true }],
       send: async (f) => {
         const o = await api.post<{ public_key: string }>("session/key", f);
-        say(`${t("key_public")}: ${o.public_key}`);
+        setPublic(o.public_key);
       },
     });
+  };
   return (
     <div class="account" ref={box} onKeyDown={(e) => e.key === "Escape" && setOpen(false)}>
       <button type="button" class="plain" aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -173,6 +176,16 @@ function Account({ me, done }: { me: api.Me; done: () => void }): JSX.Element {
             {t("sign_out")}
           </button>
         </div>
+      )}
+      {pub && (
+        <Dialog title={t("key_public")} close={() => setPublic("")}>
+          <p>{t("key_public_text")}</p>
+          <p>
+            <code class="secret" dir="ltr">
+              {pub}
+            </code>
+          </p>
+        </Dialog>
       )}
       {secret && (
         <Dialog title={t("totp_new")} close={() => setSecret("")}>

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
-import { t, word } from "./i18n";
+import { t } from "./i18n";
 import { choice } from "./lists";
 import { Field, Form, Said, say, Tag, type Tone } from "./ui";
 
@@ -158,7 +158,12 @@ export function Enrol({
           ))}
         </ul>
       )}
-      <Form label={t("enrol")} button={t("check_or_add")} send={(f) => send(f, f.what !== "add")}>
+      <Form
+        label={t("enrol")}
+        button={t("check_pictures")}
+        second={t("add_people")}
+        send={(f) => send(f, f.second !== "1")}
+      >
         <div class="grid">
           <Field {...choice(t("category"), "category", policy?.categories, "category")} />
           <Field label={t("reason")} name="reason" required hint={t("reason_hint")} />
@@ -169,11 +174,6 @@ export function Enrol({
           <Field label={t("expires")} name="expires" type="date" required value={day(7)} />
           <Field label={t("nominal")} name="nominal" hint={t("nominal_hint")} />
           <Field label={t("accept")} name="accept" hint={t("accept_hint")} />
-          <Field
-            label={t("what_to_do")}
-            name="what"
-            options={[["check", t("check_only")], ["add", word("do", "add")]]}
-          />
         </div>
       </Form>
     </section>

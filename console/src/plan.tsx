@@ -64,7 +64,6 @@ export function PlanForm({ done }: { done: () => void }): JSX.Element {
       deployment: f.name,
       purpose: f.purpose,
       legal_basis: f.legal_basis,
-      jurisdiction: town,
       urgent: f.urgent || "none",
       start: iso(f.start),
       end: iso(f.end),
@@ -108,8 +107,8 @@ export function PlanForm({ done }: { done: () => void }): JSX.Element {
           />
           <Field {...choice(t("purpose"), "purpose", policy?.purposes, "purpose")} />
           <Field label={t("legal_basis")} name="legal_basis" required />
-          <Field label={t("start_at")} name="start" type="datetime-local" required value={local(api.now())} />
-          <Field label={t("end_at")} name="end" type="datetime-local" required value={local(api.now() + 4 * 3600000)} />
+          <Field label={t("start_at")} name="start" type="datetime-local" step={1} required value={local(api.now())} />
+          <Field label={t("end_at")} name="end" type="datetime-local" step={1} required value={local(api.now() + 4 * 3600000)} />
           <Field label={t("agency")} name="agency" required hint={t("agency_hint")} />
           <Field label={t("controller")} name="controller" hint={t("same_if_empty")} />
           <Field label={t("recipient")} name="recipient" hint={t("same_if_empty")} />

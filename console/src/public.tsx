@@ -53,10 +53,10 @@ function PublicPage(): JSX.Element {
   const [data, setData] = useState<Public | null>(null);
   const [, draw] = useState(0);
   useEffect(() => {
-    fetch("/api/v1/public", { cache: "no-store", credentials: "omit" })
+    fetch(`/api/v1/public?language=${language()}`, { cache: "no-store", credentials: "omit" })
       .then((r) => (r.ok ? (r.json() as Promise<Public>) : null))
       .then(setData, () => setData(null));
-  }, []);
+  }, [language()]);
   useEffect(() => {
     document.title = t("public_title");
   });

@@ -1,11 +1,11 @@
 // The record: what happened, who did it, and that nobody changed it since.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import * as api from "./api";
-import { moment, number, t, word } from "./i18n";
+import { language, moment, number, t, word } from "./i18n";
 import { verify } from "./proof";
 import { can } from "./rights";
-import { Busy, Empty, Facts, Hex, Problem, Said, Table, Tag, useAct, useLoad } from "./ui";
+import { ask, Busy, Empty, Facts, Field, Form, Hex, Problem, Said, say, Table, Tag, useAct, useLoad } from "./ui";
 
 interface Entry {
   v: number;
@@ -155,11 +155,65 @@ function Checkpoint(): JSX.Element {
   );
 }
 
-export function Policies(): JSX.Element {
-  const list = useLoad(() => api.all<api.Policy>("policies"), [], ["policy."]);
+function Bring({ done }: { done: () => void }): JSX.Element {
+  const files = useRef<HTMLDivElement>(null);
+  return (
+    <section class="card" aria-label={t("bring")}>
+      <h3>{t("bring")}</h3>
+      <p class="hint">{t("bring_text")}</p>
+      <Form
+        label={t("bring")}
+        button={t("bring")}
+        reset
+        send={async () => {
+          const [doc, pack] = [...(files.current?.querySelectorAll("input") ?? [])].map((i) => i.files?.[0]);
+          await api.post("policies/documents", {
+            document: (await doc?.text()) ?? "",
+            ...(pack ? { pack: await pack.text() } : {}),
+          });
+          say(t("brought"));
+          done();
+        }}
+      >
+        <div ref={files}>
+          <Field label={t("document")} name="document" type="file" required />
+          <Field label={t("pack_file")} name="pack" type="file" />
+        </div>
+      </Form>
+    </section>
+  );
+}
+
+function trust(done: () => void): void {
+  void ask({
+    title: t("trust"),
+    button: t("trust"),
+    text: t("trust_text"),
+    fields: [
+      { label: t("jurisdiction"), name: "jurisdiction", required: true },
+      { label: t("anchor"), name: "anchor", required: true },
+    ],
+    send: (f) => api.post("policies/trust", { jurisdiction: f.jurisdiction, anchor: (f.anchor ?? "").trim() }),
+  }).then((good) => good && done());
+}
+
+function Policies(): JSX.Element {
+  const list = useLoad(() => api.all<api.Policy>(`policies?language=${language()}`), [], ["policy."]);
+  const [bringing, setBringing] = useState(false);
   return (
     <section aria-label={t("policies")}>
       <h2>{t("policies")}</h2>
+      <p class="buttons">
+        <button type="button" class="plain" aria-expanded={bringing} onClick={() => setBringing(!bringing)}>
+          {t("bring")}
+        </button>
+        {can("users") && (
+          <button type="button" class="plain" onClick={() => trust(list.reload)}>
+            {t("trust")}
+          </button>
+        )}
+      </p>
+      {bringing && <Bring done={list.reload} />}
       <Busy from={list}>
         {(items) =>
           items.length === 0 ? (

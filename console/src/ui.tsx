@@ -258,7 +258,7 @@ export function Field(p: FieldProps): JSX.Element {
         <input
           {...common}
           type={p.type ?? "text"}
-          defaultValue={p.value ?? ""}
+          defaultValue={p.type === "file" ? undefined : (p.value ?? "")}
           autoComplete={p.autoComplete ?? "off"}
           min={p.min}
           max={p.max}
@@ -284,9 +284,12 @@ export function Form({
   children,
   tone = "main",
   reset = false,
+  second,
 }: {
   label: string;
   button: string;
+  /** Another way to send it: `send` gets second = "1". */
+  second?: string;
   send: (f: Record<string, string>) => Promise<unknown>;
   children?: ComponentChildren;
   tone?: "main" | "plain" | "danger";
@@ -300,7 +303,7 @@ export function Form({
         e.preventDefault();
         const form = e.currentTarget;
         const f: Record<string, string> = {};
-        new FormData(form).forEach((v, k) => {
+        new FormData(form, e.submitter).forEach((v, k) => {
           if (typeof v === "string") f[k] = f[k] === undefined ? v : `${f[k]},${v}`;
         });
         void act(() => send(f)).then((good) => good && reset && form.reset());
@@ -312,6 +315,11 @@ export function Form({
         <button type="submit" class={tone} disabled={busy}>
           {busy ? t("working") : button}
         </button>
+        {second && (
+          <button type="submit" name="second" value="1" class="plain" disabled={busy}>
+            {second}
+          </button>
+        )}
       </p>
     </form>
   );

@@ -55,6 +55,9 @@ json_t *vd_policies_json(struct vd_server *s, const char *language);
 /* running.c */
 VD_MUST_CHECK vd_status vd_server_start(struct vd_server *s, const struct vd_person *who,
                                         const struct vd_store_id *id, struct vd_err *err);
+/** The false match rate that the recogniser's manifest states at this threshold, per comparison; 0:
+ *  not known, or another model or threshold. */
+double vd_server_error_rate(struct vd_server *s, const uint8_t model[32], double threshold);
 void vd_server_runs_tick(struct vd_server *s);
 void vd_server_runs_end(struct vd_server *s);
 
@@ -99,6 +102,7 @@ void vd_get_entry(struct vd_request *r);
 void vd_post_entry_act(struct vd_request *r);
 void vd_delete_entry(struct vd_request *r);
 void vd_get_plans(struct vd_request *r);
+void vd_post_plan(struct vd_request *r);
 void vd_post_authorise(struct vd_request *r);
 void vd_get_deployments(struct vd_request *r);
 void vd_get_deployment(struct vd_request *r);

@@ -434,8 +434,9 @@ void vd_post_resume(struct vd_request *r)
 
 /* --- alerts ----------------------------------------------------------------------------------- */
 
-static json_t *alert_json(const struct vd_desk_alert *a)
+static json_t *alert_json(struct vd_server *s, const struct vd_desk_alert *a)
 {
+    const double rate = vd_server_error_rate(s, a->row.model, a->row.threshold);
     json_t *reviews = json_array();
     for (int32_t i = 0; i < a->c.review_n && i < 2; i++)
         if (a->c.review[i].who[0]) /* as far as the reader may see it (R31) */
@@ -446,14 +447,15 @@ static json_t *alert_json(const struct vd_desk_alert *a)
                           vd_json_time(a->c.review[i].at_ns)));
     json_t *detail = json_loads(a->row.detail, 0, NULL);
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:i, s:b, s:o, s:o}",
+        "{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:i, s:b, s:o, s:o, "
+        "s:o}",
         "id", ID(a->row.id), "deployment", T(a->deployment), "entry", ID(a->row.entry), "camera",
         T(a->row.camera), "phase", vd_case_phase_name(a->c.phase), "person", T(a->person),
         "category", T(a->category), "similarity", a->row.similarity, "threshold", a->row.threshold,
         "margin", a->row.margin, "captured_at", vd_json_time(a->row.at_ns), "raised_at",
         vd_json_time(a->row.raised_ns), "expires_at", vd_json_time(a->c.expires_ns),
         "reviews_needed", (int)a->c.need, "held", (int)a->row.held, "reviews", reviews, "detail",
-        detail ? detail : json_null());
+        detail ? detail : json_null(), "error_rate", rate > 0 ? json_real(rate) : json_null());
 }
 
 void vd_get_alerts(struct vd_request *r)
@@ -486,7 +488,7 @@ void vd_get_alerts(struct vd_request *r)
     } else {
         json_t *items = json_array(), *next = NULL;
         for (size_t i = 0; i < n; i++)
-            json_array_append_new(items, alert_json(&a[i]));
+            json_array_append_new(items, alert_json(s, &a[i]));
         if (n == limit) {
             char hex[33];
             vd_hex(a[n - 1].row.id.b, 16, hex);
@@ -514,7 +516,7 @@ void vd_get_alert(struct vd_request *r)
     if (st)
         vd_reply_status(r, st, &err);
     else
-        vd_reply_json(r, 200, alert_json(a));
+        vd_reply_json(r, 200, alert_json(s, a));
     if (a)
         vd_wipe(a, sizeof *a);
     free(a);

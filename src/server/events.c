@@ -150,15 +150,11 @@ void vd_events_tick(struct vd_events *e)
 /* --- a client --------------------------------------------------------------------------------- */
 
 /* Wait until there is something after c->next; 1: there is. */
-static int wait_for(struct client *c, struct text *t, int *cached)
+static int wait_for(struct client *c, const struct timespec *until, struct text *t, int *cached)
 {
     struct vd_events *e = c->e;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += BEAT_S;
     pthread_mutex_lock(&e->lock);
-    while (!e->stop && c->next >= e->size &&
-           pthread_cond_timedwait(&e->more, &e->lock, &until) == 0)
+    while (!e->stop && c->next >= e->size && pthread_cond_timedwait(&e->more, &e->lock, until) == 0)
         ;
     const int there = !e->stop && c->next < e->size;
     *cached = 0;
@@ -178,7 +174,12 @@ static long client_next(void *opaque, char *buf, size_t cap)
 {
     struct client *c = opaque;
     struct text t;
+    struct timespec until;
     int cached;
+    /* Once for all: entries that are not for this client must not put the beat off until the line
+     * counts as idle. */
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += BEAT_S;
     if (!c->greeted) {
         c->greeted = 1;
         return snprintf(buf, cap, "retry: 1000\n: vedette\n\n");
@@ -186,7 +187,7 @@ static long client_next(void *opaque, char *buf, size_t cap)
     for (int i = 0; i < SCAN_MAX; i++) {
         if (vd_clock_system()->mono_ns(NULL) > c->end_ns)
             return -1;
-        const int there = wait_for(c, &t, &cached);
+        const int there = wait_for(c, &until, &t, &cached);
         if (there < 0)
             return -1;
         if (!there)

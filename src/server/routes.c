@@ -47,6 +47,7 @@ static const struct vd_route routes[] = {
     {"POST", A "/entries/{id}/{act}", "actOnEntry", VD_SCOPE_WRITE, 0, vd_post_entry_act},
     {"DELETE", A "/entries/{id}", "removeEntry", VD_SCOPE_FRESH, 0, vd_delete_entry},
     {"GET", A "/plans", "listPlans", VD_SCOPE_READ, 0, vd_get_plans},
+    {"POST", A "/plans", "newPlan", VD_SCOPE_WRITE, 0, vd_post_plan},
     {"POST", A "/plans/{id}/authorise", "authorisePlan", VD_SCOPE_WRITE, 0, vd_post_authorise},
     {"GET", A "/deployments", "listDeployments", VD_SCOPE_READ, 0, vd_get_deployments},
     {"GET", A "/deployments/{id}", "getDeployment", VD_SCOPE_READ, 0, vd_get_deployment},

@@ -1,4 +1,5 @@
 /* Deployments that this process runs: models, list and cameras loaded, handed to the desk. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,31 @@ vd_status vd_server_start(struct vd_server *s, const struct vd_person *who,
     running_free(&x);
     free(dep);
     return st;
+}
+
+static double rate_of(const vd_engine *e, const uint8_t model[32], double threshold)
+{
+    uint8_t own[32];
+    float at = 0, fmr = 0;
+    if (!e)
+        return 0;
+    vd_engine_digest(e, own);
+    vd_engine_threshold(e, &at, &fmr);
+    return memcmp(own, model, 32) == 0 && fabs(threshold - (double)at) < 5e-4 ? (double)fmr : 0;
+}
+
+double vd_server_error_rate(struct vd_server *s, const uint8_t model[32], double threshold)
+{
+    pthread_mutex_lock(&s->engine_lock);
+    double rate = rate_of(s->engine, model, threshold);
+    pthread_mutex_unlock(&s->engine_lock);
+    if (rate > 0 || pthread_mutex_trylock(&s->run_lock))
+        return rate; /* one is being started: that takes its time */
+    for (int i = 0; i < VD_RUNS_MAX && rate <= 0; i++)
+        if (s->running[i])
+            rate = rate_of(s->running[i]->engine, model, threshold);
+    pthread_mutex_unlock(&s->run_lock);
+    return rate;
 }
 
 static void end_one(struct vd_server *s, int i)
