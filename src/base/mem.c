@@ -31,6 +31,8 @@ void *vd_aligned_zalloc(size_t bytes)
     return p;
 }
 
+enum { HUGE_FROM = 8 << 20 };
+
 static int whole_pages(size_t bytes, size_t *out)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), sum;
@@ -57,6 +59,8 @@ vd_status vd_secret_alloc(void **out, size_t bytes, int *locked)
         return VD_E_NOMEM;
     }
     (void)madvise(p, total, MADV_DONTFORK);
+    if (total >= HUGE_FROM) /* a scan over a large list waits less for addresses */
+        (void)madvise(p, total, MADV_HUGEPAGE);
     int ok = mlock(p, total) == 0;
     if (locked)
         *locked = ok;

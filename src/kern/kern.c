@@ -23,6 +23,7 @@ void vd_kern_init_c(struct vd_kern *k)
         .unpack_nc16_f32 = vd_unpack_nc16_f32_c,
         .sigmoid_f32 = vd_sigmoid_f32_c,
         .dot_rows_f32 = vd_dot_rows_f32_c,
+        .scan_q8 = vd_scan_q8_c,
         .conv_q8 = vd_conv_q8_c,
         .dwconv_q8 = vd_dwconv_q8_c,
         .quant_q8 = vd_quant_q8_c,
@@ -42,12 +43,14 @@ void vd_kern_init(struct vd_kern *k, enum vd_isa isa)
         return;
     vd_kern_init_avx2(k);
     vd_kern_init_q8_avx2(k);
+    vd_kern_init_scan_avx2(k);
     if (isa < VD_ISA_AVX512)
         return;
     vd_kern_init_avx512(k);
     if (isa < VD_ISA_VNNI)
         return;
     vd_kern_init_q8_vnni(k);
+    vd_kern_init_scan_vnni(k);
 #else
     (void)isa;
 #endif

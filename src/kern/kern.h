@@ -99,10 +99,12 @@ struct vd_pool_f32 {
 
 struct vd_conv_q8;
 struct vd_dwconv_q8;
+struct vd_scan_q8;
 
 /** The table: a value, filled once by vd_kern_init() and const from then on. */
 struct vd_kern {
     enum vd_isa isa;
+    int scan_q8_room; /**< 1: scan_q8 is exact only for probes that keep ROOM; 0: for all */
     size_t conv_scratch_floats; /**< scratch that conv needs, floats */
 
     void (*conv_f32)(const struct vd_conv_f32 *c);
@@ -142,6 +144,9 @@ struct vd_kern {
      *  aligned: the gallery's scan. */
     void (*dot_rows_f32)(const float *refs, const float *probe, float *out, size_t n,
                          size_t dim_pad);
+
+    /** The same in eight bits, as a sieve for many probes at once: kern/scan_q8.h. */
+    void (*scan_q8)(const struct vd_scan_q8 *s);
 
     /** Eight-bit networks: kern/q8.h. */
     void (*conv_q8)(const struct vd_conv_q8 *c);

@@ -27,6 +27,7 @@ void vd_unpack_nc16_f32_c(const float *src, size_t src_block_stride, float *dst,
 void vd_sigmoid_f32_c(const float *src, float *dst, size_t n);
 void vd_dot_rows_f32_c(const float *refs, const float *probe, float *out, size_t n, size_t dim_pad);
 
+void vd_scan_q8_c(const struct vd_scan_q8 *s);
 void vd_conv_q8_c(const struct vd_conv_q8 *c);
 void vd_dwconv_q8_c(const struct vd_dwconv_q8 *c);
 void vd_quant_q8_c(const float *src, uint8_t *dst, size_t n, const float *inv, const float *zero);

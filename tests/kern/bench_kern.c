@@ -7,6 +7,7 @@
 
 #include "kern/checkkern.h"
 #include "kern/q8.h"
+#include "kern/scan_q8.h"
 
 enum { FLOATS = 1 << 20, ROUNDS = 15 };
 static float *a, *b, *w, *scratch;
@@ -233,6 +234,23 @@ static void run_gemm_q16(const struct vd_kern *k)
     k->gemm_q16((const int16_t *)a, (const int8_t *)w, b, 8, 4096, w, w, 1);
 }
 
+/* 1,024 rows of 512 for 32 probes: 16.8 million products */
+static void run_scan(const struct vd_kern *k)
+{
+    static const struct vd_scan_probe_q8 how[32];
+    const struct vd_scan_q8 s = {.rows = (const uint8_t *)a,
+                                 .scale = w,
+                                 .err = w,
+                                 .blocks = 64,
+                                 .dim_pad = 512,
+                                 .probe = (const int8_t *)w,
+                                 .how = how,
+                                 .probes = 32,
+                                 .hits = (uint16_t *)b,
+                                 .hits_stride = 64};
+    k->scan_q8(&s);
+}
+
 #define KERNEL(name, check, bench)                                                                 \
     {                                                                                              \
 #name, offsetof(struct vd_kern, name), check, bench                                        \
@@ -251,6 +269,7 @@ const struct ck_kernel ck_kernels[] = {
     KERNEL(unpack_nc16_f32, ck_unpack, run_unpack),
     KERNEL(sigmoid_f32, ck_sigmoid, run_sigmoid),
     KERNEL(dot_rows_f32, ck_dot_rows, run_dot),
+    KERNEL(scan_q8, ck_scan_q8, run_scan),
     KERNEL(conv_q8, ck_conv_q8, run_conv_q8),
     KERNEL(dwconv_q8, ck_dwconv_q8, run_dw_q8),
     KERNEL(quant_q8, ck_quant_q8, run_quant_q8),

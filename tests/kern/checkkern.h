@@ -117,6 +117,7 @@ void ck_pack(enum ck_place place, int thorough);
 void ck_unpack(enum ck_place place, int thorough);
 void ck_sigmoid(enum ck_place place, int thorough);
 void ck_dot_rows(enum ck_place place, int thorough);
+void ck_scan_q8(enum ck_place place, int thorough);
 void ck_conv_q8(enum ck_place place, int thorough);
 void ck_dwconv_q8(enum ck_place place, int thorough);
 void ck_quant_q8(enum ck_place place, int thorough);

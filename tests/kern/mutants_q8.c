@@ -1,6 +1,9 @@
 /* Sins of eight-bit kernels. Each calls the healthy kernel before or after one. */
+#include <math.h>
+
 #include "kern/checkkern.h"
 #include "kern/q8.h"
+#include "kern/scan_q8.h"
 
 static void conv_q8_no_bias(const struct vd_conv_q8 *c)
 {
@@ -181,7 +184,63 @@ static void last_of_k(const int16_t *a, const int8_t *w, float *d, int32_t nb, i
         ck_healthy.gemm_q16(a, w, d, nb, k, s, b, step);
 }
 
+static void scan_with(const struct vd_scan_q8 *s, int what)
+{
+    static struct vd_scan_probe_q8 how[64];
+    struct vd_scan_q8 m = *s;
+    for (size_t p = 0; p < s->probes; p++) {
+        how[p] = s->how[p];
+        if (what == 0)
+            how[p].slope = 0;
+        else if (what == 1)
+            how[p].limit = nextafterf(how[p].limit, -INFINITY);
+        else
+            how[p].offset++;
+    }
+    m.how = how;
+    ck_healthy.scan_q8(&m);
+}
+static void scan_no_error(const struct vd_scan_q8 *s)
+{
+    scan_with(s, 0);
+}
+static void scan_at_the_limit(const struct vd_scan_q8 *s)
+{
+    scan_with(s, 1);
+}
+static void scan_one_off(const struct vd_scan_q8 *s)
+{
+    scan_with(s, 2);
+}
+static void scan_last_block_lost(const struct vd_scan_q8 *s)
+{
+    struct vd_scan_q8 m = *s;
+    m.blocks -= m.blocks > 1;
+    ck_healthy.scan_q8(&m);
+}
+static void scan_last_of_dim(const struct vd_scan_q8 *s)
+{
+    struct vd_scan_q8 m = *s;
+    if (m.probes == 1 && m.blocks == 1 && m.dim_pad > 16)
+        m.dim_pad -= 16;
+    ck_healthy.scan_q8(&m);
+}
+static void scan_reads_on(const struct vd_scan_q8 *s)
+{
+    volatile uint8_t x = 0;
+    ck_healthy.scan_q8(s);
+    if (s->blocks % 2) /* a tile of two blocks where there is one */
+        x = s->rows[(s->blocks + 1) * VD_SCAN_ROWS * s->dim_pad - 1];
+    (void)x;
+}
+
 #define MUTANTS(X)                                                                                 \
+    X(scan_q8, scan_no_error)                                                                      \
+    X(scan_q8, scan_at_the_limit)                                                                  \
+    X(scan_q8, scan_one_off)                                                                       \
+    X(scan_q8, scan_last_block_lost)                                                               \
+    X(scan_q8, scan_last_of_dim)                                                                   \
+    X(scan_q8, scan_reads_on)                                                                      \
     X(conv_q8, conv_q8_no_bias)                                                                    \
     X(conv_q8, conv_q8_pads_with_nought)                                                           \
     X(conv_q8, conv_q8_no_residual)                                                                \

@@ -9,4 +9,7 @@ void vd_kern_init_avx512(struct vd_kern *k);
 void vd_kern_init_q8_avx2(struct vd_kern *k);
 void vd_kern_init_q8_vnni(struct vd_kern *k); /* and isa = VD_ISA_VNNI */
 
+void vd_kern_init_scan_avx2(struct vd_kern *k);
+void vd_kern_init_scan_vnni(struct vd_kern *k);
+
 #endif
