@@ -135,9 +135,30 @@ static const char step5[] =
     " s.entry=entries.id AND step='added'),'');"
     "CREATE TABLE frozen(watchlist BLOB NOT NULL REFERENCES watchlists(id) ON DELETE CASCADE,"
     DIGEST("digest") ", PRIMARY KEY(watchlist,digest)) STRICT, WITHOUT ROWID;";
+/* Lost and found animals: store_pet.h. */
+static const char step6[] =
+    "CREATE TABLE pet_vault(one INTEGER PRIMARY KEY CHECK(one=1), vault INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE pet_cards(" ID("id") " PRIMARY KEY," ID("merged_into")
+    ", kind INTEGER NOT NULL, species INTEGER NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " has_place INTEGER NOT NULL, pictures INTEGER NOT NULL, lat REAL NOT NULL, lon REAL NOT NULL,"
+    " at_ns INTEGER NOT NULL, created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,"
+    " name TEXT NOT NULL, about TEXT NOT NULL, place TEXT NOT NULL, chip TEXT NOT NULL,"
+    " source TEXT NOT NULL, ref TEXT NOT NULL," DIGEST("holder") ", key_ref INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX pet_cards_due ON pet_cards(expires_ns);"
+    "CREATE UNIQUE INDEX pet_cards_key ON pet_cards(key_ref);"
+    "CREATE UNIQUE INDEX pet_cards_ref ON pet_cards(source,ref) WHERE ref<>'';"
+    "CREATE TABLE pet_blobs(" ID("owner")
+    " REFERENCES pet_cards(id) ON DELETE CASCADE, part TEXT NOT NULL, seq INTEGER NOT NULL,"
+    " schema INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(owner,part,seq)) STRICT;"
+    "CREATE TABLE pet_looks(card BLOB NOT NULL REFERENCES pet_cards(id) ON DELETE CASCADE,"
+    " seq INTEGER NOT NULL, look BLOB NOT NULL, PRIMARY KEY(card,seq)) STRICT;"
+    "CREATE TABLE pet_refused(card BLOB NOT NULL REFERENCES pet_cards(id) ON DELETE CASCADE,"
+    ID("other") ", PRIMARY KEY(card,other)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE pet_messages(card BLOB NOT NULL REFERENCES pet_cards(id) ON DELETE CASCADE,"
+    " seq INTEGER NOT NULL, at_ns INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(card,seq)) STRICT;";
 /* clang-format on */
 
-static const char *const steps[VD_DB_SCHEMA] = {step1, step2, step3, step4, step5};
+static const char *const steps[VD_DB_SCHEMA] = {step1, step2, step3, step4, step5, step6};
 
 vd_status vd_db_migrate(sqlite3 *db, struct vd_err *err)
 {
@@ -151,6 +172,7 @@ vd_status vd_db_migrate(sqlite3 *db, struct vd_err *err)
             "PRAGMA user_version=3",
             "PRAGMA user_version=4",
             "PRAGMA user_version=5",
+            "PRAGMA user_version=6",
         };
         st = vd_db_exec(db, "BEGIN IMMEDIATE", "begin a migration", err);
         if (!st)

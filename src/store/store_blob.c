@@ -17,7 +17,9 @@ struct place {
 
 static const char *table_of(enum vd_store_owner of)
 {
-    return of == VD_STORE_OF_ENTRY ? "entry_blobs" : "alert_blobs";
+    return of == VD_STORE_OF_ENTRY   ? "entry_blobs"
+           : of == VD_STORE_OF_ALERT ? "alert_blobs"
+                                     : "pet_blobs";
 }
 
 static void place_set(struct place *p, enum vd_store_owner of, const struct vd_store_id *id,
@@ -71,7 +73,9 @@ static vd_status insert_one(struct vd_store *s, enum vd_store_owner of,
             s->db,
             of == VD_STORE_OF_ENTRY
                 ? "INSERT INTO entry_blobs(owner,part,seq,schema,body) VALUES(?,?,?,?,?)"
-                : "INSERT INTO alert_blobs(owner,part,seq,schema,body) VALUES(?,?,?,?,?)",
+            : of == VD_STORE_OF_ALERT
+                ? "INSERT INTO alert_blobs(owner,part,seq,schema,body) VALUES(?,?,?,?,?)"
+                : "INSERT INTO pet_blobs(owner,part,seq,schema,body) VALUES(?,?,?,?,?)",
             &q, err);
     if (!st) {
         vd_db_bind_id(q, 1, id);
@@ -119,7 +123,10 @@ vd_status vd_store_blob_get(struct vd_store *s, enum vd_store_owner of,
             of == VD_STORE_OF_ENTRY
                 ? "SELECT b.schema,b.body,e.key_ref FROM entry_blobs b JOIN entries e "
                   "ON e.id=b.owner WHERE b.owner=?1 AND b.part=?2 AND b.seq=?3"
-                : "SELECT b.schema,b.body,e.key_ref FROM alert_blobs b JOIN alerts e "
+            : of == VD_STORE_OF_ALERT
+                ? "SELECT b.schema,b.body,e.key_ref FROM alert_blobs b JOIN alerts e "
+                  "ON e.id=b.owner WHERE b.owner=?1 AND b.part=?2 AND b.seq=?3"
+                : "SELECT b.schema,b.body,e.key_ref FROM pet_blobs b JOIN pet_cards e "
                   "ON e.id=b.owner WHERE b.owner=?1 AND b.part=?2 AND b.seq=?3",
             &q, err);
     if (st)

@@ -461,7 +461,8 @@ static vd_status key_used(struct vd_store *s, uint64_t ref, int *used, struct vd
         vd_db_prepare(s->db,
                       "SELECT 1 FROM alerts WHERE key_ref=?1 UNION ALL SELECT 1 FROM entries "
                       "WHERE key_ref=?1 UNION ALL SELECT 1 FROM watchlists WHERE vault=?1 "
-                      "UNION ALL SELECT 1 FROM deployments WHERE vault=?1",
+                      "UNION ALL SELECT 1 FROM deployments WHERE vault=?1 UNION ALL SELECT 1 FROM "
+                      "pet_cards WHERE key_ref=?1 UNION ALL SELECT 1 FROM pet_vault WHERE vault=?1",
                       &q, err);
     if (!st) {
         sqlite3_bind_int64(q, 1, (int64_t)ref);

@@ -192,7 +192,7 @@ static void schema_4_comes_forward(void **state)
     struct vd_store_entry_in in;
     struct vd_store_entry e;
     struct vd_store_info info;
-    char text[512], hex[33] = "";
+    char text[768], hex[33] = "";
     (void)state;
     fx_new(&f);
     fx_entry(&f, 1, &in);
@@ -205,17 +205,19 @@ static void schema_4_comes_forward(void **state)
     }
     for (int i = 0; i < 16; i++)
         snprintf(hex + 2 * i, 3, "%02x", in.entry.id.b[i]);
-    snprintf(text, sizeof text,
-             "DROP TABLE frozen; PRAGMA user_version=4;"
-             "INSERT INTO entry_steps VALUES(x'%s','alice','added',"
-             "'{\"holding\":\"h 1\",\"quality\":71.5,\"report\":\"MP/1\",\"risk\":\"R/1\","
-             "\"consent\":\"guardian\",\"consent_ref\":\"C/1\"}',5)",
-             hex);
+    snprintf(
+        text, sizeof text,
+        "DROP TABLE frozen; DROP TABLE pet_messages; DROP TABLE pet_refused; DROP TABLE pet_looks; "
+        "DROP TABLE pet_blobs; DROP TABLE pet_cards; DROP TABLE pet_vault; PRAGMA user_version=4;"
+        "INSERT INTO entry_steps VALUES(x'%s','alice','added',"
+        "'{\"holding\":\"h 1\",\"quality\":71.5,\"report\":\"MP/1\",\"risk\":\"R/1\","
+        "\"consent\":\"guardian\",\"consent_ref\":\"C/1\"}',5)",
+        hex);
     sql(&f, text);
     const struct vd_store_options o = fx_options(&f);
     ok(vd_store_open(&f.s, &o, &err));
     ok(vd_store_info(f.s, &info, &err));
-    assert_int_equal(info.schema, 5);
+    assert_int_equal(info.schema, 6);
     ok(vd_store_entry_get(f.s, &in.entry.id, &e, &err));
     assert_string_equal(e.added_by, "alice");
     assert_string_equal(e.holding, "h 1");
@@ -236,10 +238,12 @@ static void schema_4_comes_forward(void **state)
     }
     for (int i = 0; i < 16; i++)
         snprintf(hex + 2 * i, 3, "%02x", in.entry.id.b[i]);
-    snprintf(text, sizeof text,
-             "DROP TABLE frozen; PRAGMA user_version=4;"
-             "INSERT INTO entry_steps VALUES(x'%s','bob','added','{broken',5)",
-             hex);
+    snprintf(
+        text, sizeof text,
+        "DROP TABLE frozen; DROP TABLE pet_messages; DROP TABLE pet_refused; DROP TABLE pet_looks; "
+        "DROP TABLE pet_blobs; DROP TABLE pet_cards; DROP TABLE pet_vault; PRAGMA user_version=4;"
+        "INSERT INTO entry_steps VALUES(x'%s','bob','added','{broken',5)",
+        hex);
     sql(&f, text);
     const struct vd_store_options o2 = fx_options(&f);
     ok(vd_store_open(&f.s, &o2, &err));
