@@ -1,5 +1,5 @@
-/* R21, R22: what is left of the people who passed by. Real models, a real crowd, this process's own
- * memory.
+/* R21, R22, R43: what is left of the people who passed by. Real models, a real crowd, this
+ * process's own memory, and all that it says at its most talkative.
  *
  * Every template that is made while the crowd is watched is noted, as it leaves the network and as
  * it leaves the engine: 16 bytes of each, masked, so that the notes are not found instead. While
@@ -15,6 +15,8 @@
 
 #include "base/clock.h"
 
+#include "base/log.h"
+#include "base/forms.h"
 #include "watch/watch.h"
 
 #define CANARIES 8192
@@ -34,6 +36,47 @@ static struct {
     uint8_t seen[65536 / 8]; /* by the two low bytes of each canary's first word */
 } notes = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static uint8_t chunk[CHUNK + BYTES];
+
+/* Everything that is logged, and everything that a caller may print: alerts and counts. */
+static struct {
+    pthread_mutex_t lock;
+    char text[4 << 20];
+    size_t bytes, lines;
+} said = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void on_log(enum vd_log_level level, const char *line, void *o)
+{
+    (void)level;
+    (void)o;
+    const size_t n = strlen(line);
+    pthread_mutex_lock(&said.lock);
+    if (said.bytes + n + 1 < sizeof said.text) {
+        memcpy(said.text + said.bytes, line, n);
+        said.text[said.bytes + n] = '\n';
+        said.bytes += n + 1;
+    }
+    said.lines++;
+    pthread_mutex_unlock(&said.lock);
+}
+
+/* Templates that the text holds, in any form. */
+static size_t said_templates(void)
+{
+    size_t hits = 0;
+    for (size_t i = 0; i < notes.n; i++) {
+        float v[FORMS_RUN];
+        uint8_t b[BYTES];
+        for (int k = 0; k < BYTES; k++)
+            b[k] = notes.masked[i][k] ^ MASK;
+        memcpy(v, b, BYTES);
+        if (!i && !forms_selftest(v)) {
+            printf("FAIL: this test would not see a template in a text\n");
+            exit(1);
+        }
+        hits += (size_t)forms_hold(said.text, said.bytes, v);
+    }
+    return hits;
+}
 
 static void note(const float *v)
 {
@@ -225,6 +268,7 @@ int main(int argc, char **argv)
     o.on_alert = on_alert;
     o.on_progress = on_progress;
     o.threads = 2;
+    vd_log_setup(VD_LOG_DEBUG, on_log, NULL);
     notes.on = 1;
     const char *const url[] = {argv[1]};
     const vd_status st = vd_watch_run(e, w, url, 1, &o, &stats, &err);
@@ -239,6 +283,13 @@ int main(int argc, char **argv)
            during.worst.anywhere, during.worst.swappable, during.worst.dumpable, after.anywhere,
            after.bytes >> 20);
     int bad = 0;
+    vd_log(VD_LOG_DEBUG, "the log ends here");
+    const size_t words = said_templates();
+    printf("%zu bytes in %zu log lines, %zu templates in them\n", said.bytes, said.lines, words);
+    if (words || !said.lines || said.bytes + 2048 > sizeof said.text) {
+        printf("FAIL: the log holds a template, or was not looked at whole\n");
+        bad = 1;
+    }
     if (st || stats.tracks < 5 || notes.n < 40 || during.looks < 2) {
         printf("FAIL: the run saw too little to say anything: %s\n", err.msg);
         bad = 1;
