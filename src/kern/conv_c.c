@@ -35,6 +35,7 @@ static void finish_pixel(const float sum[VD_NC], float *dst, const struct vd_epi
 void vd_conv_f32_c(const struct vd_conv_f32 *c)
 {
     size_t cin = (size_t)c->ci_b * VD_NC, taps = (size_t)c->kh * (size_t)c->kw;
+    size_t used = c->ci_last ? cin - VD_NC + (size_t)c->ci_last : cin;
     for (int32_t b = 0; b < c->co_b; b++) {
         const float *wgt = c->wgt + (size_t)b * taps * cin * VD_NC;
         float *dst = c->dst + (size_t)b * c->dst_block_stride;
@@ -46,7 +47,7 @@ void vd_conv_f32_c(const struct vd_conv_f32 *c)
                     int32_t ix = x * c->stride_w - c->pad_left + t % c->kw * c->dil_w;
                     if (iy < 0 || iy >= c->in_h || ix < 0 || ix >= c->in_w)
                         continue;
-                    for (size_t i = 0; i < cin; i++) {
+                    for (size_t i = 0; i < used; i++) {
                         float v =
                             c->src[i / VD_NC * c->src_block_stride +
                                    ((size_t)iy * (size_t)c->in_w + (size_t)ix) * VD_NC + i % VD_NC];

@@ -50,6 +50,10 @@ struct vd_conv_f32 {
     size_t src_block_stride; /**< floats from one channel block to the next (>= in_h*in_w*16) */
     size_t dst_block_stride;
     int32_t ci_b, co_b; /**< channel blocks */
+    int32_t
+        ci_last; /**< lanes of the last input block that count, the others are not read; 0 = 16 */
+    int32_t
+        co_last; /**< lanes of the last output block that count, the others become finite; 0 = 16 */
     int32_t in_h, in_w, out_h, out_w;
     int32_t kh, kw, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
     int32_t row0, row1;

@@ -17,7 +17,8 @@ enum {
     CHAIN_MAX = 16,
     WORTH_BYTES = 128 * 1024, /* a smaller tensor stays in the cache by itself */
     WEIGHT_BYTES = 96 * 1024, /* larger weights cost more to read again for each band */
-    BAND_BYTES = 128 * 1024   /* rows of all steps of a chain in one turn */
+    BAND_BYTES = 128 * 1024,  /* rows of all steps of a chain in one turn */
+    ROWS_MIN = 2              /* a depthwise kernel computes two at once, one alone takes as long */
 };
 
 /* What bands need to know of a step. */
@@ -226,7 +227,8 @@ void vd_bands_find(struct vd_net *n)
         size_t bytes = 0;
         len = n->model->calib ? 1 : chain_length(n, head, &bytes);
         n->step[head].chain = len;
-        n->step[head].band_rows = bytes && bytes < BAND_BYTES ? (int32_t)(BAND_BYTES / bytes) : 1;
+        const int32_t rows = bytes ? (int32_t)(BAND_BYTES / bytes) : 1;
+        n->step[head].band_rows = rows < ROWS_MIN ? ROWS_MIN : rows / ROWS_MIN * ROWS_MIN;
         if (len > 1)
             size_windows(n, head);
     }

@@ -380,6 +380,12 @@ static void run_matmul(const struct vd_tensor *in, struct vd_tensor *out)
     }
 }
 
+/* exp of a number that is not above 0; one of a softmax's numbers is 0. */
+static float exp_below(float x)
+{
+    return x < 0 ? expf(x) : x + 1;
+}
+
 static void run_softmax(const struct vd_graph *g, const struct vd_node *n,
                         const struct vd_tensor *in, struct vd_tensor *out)
 {
@@ -399,26 +405,52 @@ static void run_softmax(const struct vd_graph *g, const struct vd_node *n,
             for (size_t k = 0; k < mid; k++)
                 top = fmaxf(top, x[base + k * inner]);
             for (size_t k = 0; k < mid; k++)
-                sum += y[base + k * inner] = expf(x[base + k * inner] - top);
+                sum += y[base + k * inner] = exp_below(x[base + k * inner] - top);
             for (size_t k = 0; k < mid; k++)
                 y[base + k * inner] /= sum;
         }
+}
+
+/* n elements, `step` apart. Those of four bytes are the rule. */
+static void copy_row(char *dst, const char *src, size_t n, size_t step, size_t bytes)
+{
+    if (bytes == sizeof(float))
+        for (size_t i = 0; i < n; i++)
+            memcpy(dst + i * sizeof(float), src + i * step * sizeof(float), sizeof(float));
+    else
+        for (size_t i = 0; i < n; i++)
+            memcpy(dst + i * bytes, src + i * step * bytes, bytes);
+}
+
+/* n pieces of `bytes`, so far apart; pieces of one to four floats are too short for a call. */
+static void copy_pieces(char *dst, size_t dst_step, const char *src, size_t src_step, size_t n,
+                        size_t bytes)
+{
+    if (bytes > 4 * sizeof(float) || bytes % sizeof(float))
+        for (size_t i = 0; i < n && bytes; i++)
+            memcpy(dst + i * dst_step, src + i * src_step, bytes);
+    else
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < bytes; k += sizeof(float))
+                memcpy(dst + i * dst_step + k, src + i * src_step + k, sizeof(float));
 }
 
 /* dst (dense, shape s) from src at the given element strides. */
 static void copy_strided(void *dst, const void *src, const struct vd_shape *s, const size_t *stride,
                          size_t bytes)
 {
-    size_t n = 1;
+    const int32_t last = s->rank - 1;
+    const size_t row = s->rank ? (size_t)s->dim[last] : 1, step = s->rank ? stride[last] : 1;
+    size_t rows = 1;
     int64_t at[VD_NN_RANK_MAX + 1] = {0};
-    for (int32_t i = 0; i < s->rank; i++)
-        n *= (size_t)s->dim[i];
-    for (size_t e = 0; e < n; e++) {
+    for (int32_t i = 0; i < last; i++)
+        rows *= (size_t)s->dim[i];
+    for (size_t r = 0; r < rows; r++) {
         size_t k = 0;
-        for (int32_t i = 0; i < s->rank; i++)
+        for (int32_t i = 0; i < last; i++)
             k += (size_t)at[i] * stride[i];
-        memcpy((char *)dst + e * bytes, (const char *)src + k * bytes, bytes);
-        for (int32_t i = s->rank - 1; i >= 0 && ++at[i] == s->dim[i]; i--)
+        copy_row((char *)dst + r * row * bytes, (const char *)src + k * bytes, row, step, bytes);
+        for (int32_t i = last - 1; i >= 0 && ++at[i] == s->dim[i]; i--)
             at[i] = 0;
     }
 }
@@ -450,9 +482,7 @@ static void run_concat(const struct vd_node *n, const struct vd_tensor *in, stru
     around(&out->shape, axis, &outer, &mid, &inner);
     for (int32_t k = 0; k < n->in_n; k++) {
         size_t part = (size_t)in[k].shape.dim[axis] * inner * bytes;
-        for (size_t o = 0; o < outer && part; o++)
-            memcpy((char *)out->data + o * mid * inner * bytes + at,
-                   (const char *)in[k].data + o * part, part);
+        copy_pieces((char *)out->data + at, mid * inner * bytes, in[k].data, part, outer, part);
         at += part;
     }
 }
@@ -464,9 +494,8 @@ static void run_split(const struct vd_node *n, const struct vd_tensor *in, struc
     around(&in[0].shape, axis, &outer, &mid, &inner);
     for (int32_t k = 0; k < n->out_n; k++) {
         size_t part = (size_t)out[k].shape.dim[axis] * inner * bytes;
-        for (size_t o = 0; o < outer && part; o++)
-            memcpy((char *)out[k].data + o * part,
-                   (const char *)in[0].data + o * mid * inner * bytes + at, part);
+        copy_pieces(out[k].data, part, (const char *)in[0].data + at, mid * inner * bytes, outer,
+                    part);
         at += part;
     }
 }

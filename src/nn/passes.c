@@ -381,6 +381,34 @@ static vd_status fuse_add(struct vd_graph *g, struct vd_node *n, struct vd_err *
     return VD_OK;
 }
 
+/* conv * constant: into the weights, so that what follows may fuse, too. */
+static vd_status fuse_scale(struct vd_graph *g, struct vd_node *n, struct vd_err *err)
+{
+    if (n->in_n != 2 || is_const(g, n->in[0]) == is_const(g, n->in[1]))
+        return VD_OK;
+    const int32_t x = n->in[is_const(g, n->in[0])], k = n->in[!is_const(g, n->in[0])];
+    const struct vd_tensor *by = g->value[k].konst;
+    struct vd_node *conv = sole_producer(g, x);
+    if (!conv || conv->op != VD_OP_CONV || !channels_of(g, conv) || by->dtype != VD_F32 ||
+        by->n != 1 || by->shape.rank > 4 || g->value[conv->in[1]].uses > 1 ||
+        (conv->packed && (conv->packed->act != VD_ACT_NONE || conv->packed->add >= 0)))
+        return VD_OK;
+    if (conv->in_n > 2 && conv->in[2] >= 0 && !is_const(g, conv->in[2]))
+        return VD_OK;
+    const size_t c = channels_of(g, conv);
+    float *a = vd_aligned_zalloc(c * sizeof *a), *b = vd_aligned_zalloc(c * sizeof *b);
+    vd_status st = a && b ? VD_OK : no_memory(err);
+    for (size_t i = 0; !st && i < c; i++)
+        a[i] = *(const float *)by->data;
+    if (!st)
+        st = fold_affine(g, conv, a, b, c, err);
+    if (!st)
+        absorb(g, conv, n);
+    free(a);
+    free(b);
+    return st;
+}
+
 vd_status vd_model_fuse(struct vd_model *m, struct vd_err *err)
 {
     struct vd_graph *g = &m->g;
@@ -391,6 +419,8 @@ vd_status vd_model_fuse(struct vd_model *m, struct vd_err *err)
             continue;
         if (n->op == VD_OP_BATCH_NORM)
             st = fuse_batch_norm(g, n, err);
+        else if (n->op == VD_OP_MUL)
+            st = fuse_scale(g, n, err);
         else if (n->op == VD_OP_ADD)
             st = fuse_add(g, n, err);
         else

@@ -390,6 +390,8 @@ static vd_status step_conv(struct vd_net *n, int32_t i)
                                          .dst_block_stride = dst_block,
                                          .ci_b = ib,
                                          .co_b = ob,
+                                         .ci_last = p->ci % VD_NC,
+                                         .co_last = p->co % VD_NC,
                                          .in_h = ih,
                                          .in_w = iw,
                                          .out_h = w.out_h,

@@ -170,6 +170,15 @@ static void one_conv(enum ck_place place, struct shape s, int how, enum ck_kind 
                                &sum, &mag);
                     finish(&o, &l, b, y, x, lane, sum, mag, taps * (size_t)s.ci, &ep);
                 }
+    const int32_t ci_last = ck_rnd(2) ? s.ci % VD_NC : 0, co_last = ck_rnd(2) ? s.co % VD_NC : 0;
+    for (size_t i = (size_t)s.ci; ci_last && i < ci_b * VD_NC; i++) /* must not be read */
+        for (size_t p = 0; p < in / VD_NC; p++)
+            src[i / VD_NC * src_block + p * VD_NC + i % VD_NC] = NAN;
+    for (size_t i = 0; co_last && i < o.n; i++) /* must only be finite */
+        if (i / l.block + 1 == l.co_b && i % l.block % VD_NC >= (size_t)co_last && o.tol[i] >= 0) {
+            o.want[i] = 0;
+            o.tol[i] = INFINITY;
+        }
     static float scratch[4096];
     struct vd_conv_f32 c = {.src = src,
                             .dst = o.p,
@@ -178,6 +187,8 @@ static void one_conv(enum ck_place place, struct shape s, int how, enum ck_kind 
                             .dst_block_stride = l.block,
                             .ci_b = (int32_t)ci_b,
                             .co_b = (int32_t)l.co_b,
+                            .ci_last = ci_last,
+                            .co_last = co_last,
                             .in_h = s.in_h,
                             .in_w = s.in_w,
                             .out_h = l.oh,

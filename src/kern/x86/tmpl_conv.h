@@ -69,20 +69,20 @@ INLINE vf finish(vf x, const struct vd_epilogue *ep, size_t at, const float *add
 /* --- dense ------------------------------------------------------------------------------------ */
 
 /* acc += k values of each of mr pixels (lying `step` floats apart) times k rows of nb weight
- * panels. */
+ * panels, regs registers of them. */
 INLINE void mac_strided(vf acc[MR][NB * NV], const float *a, size_t step, const float *w,
-                        size_t w_panel, int mr, int nb, size_t k)
+                        size_t w_panel, int mr, int regs, size_t k)
 {
     for (size_t i = 0; i < k; i++) {
         vf b[NB * NV];
         UNROLL
-        for (int n = 0; n < nb * NV; n++)
+        for (int n = 0; n < regs; n++)
             b[n] = v_load(w + (size_t)(n / NV) * w_panel + i * VD_NC + (size_t)(n % NV) * VL);
         UNROLL
         for (int m = 0; m < mr; m++) {
             vf x = v_bcast(a + (size_t)m * step + i);
             UNROLL
-            for (int n = 0; n < nb * NV; n++)
+            for (int n = 0; n < regs; n++)
                 acc[m][n] = v_fma(x, b[n], acc[m][n]);
         }
     }
@@ -90,18 +90,18 @@ INLINE void mac_strided(vf acc[MR][NB * NV], const float *a, size_t step, const 
 
 /* The same from a pointer for each pixel, one block of 16 channels: tiles that meet the padding. */
 INLINE void mac_pointers(vf acc[MR][NB * NV], const float *const *a, const float *w, size_t w_panel,
-                         int mr, int nb)
+                         int mr, int regs, size_t k)
 {
-    for (size_t i = 0; i < VD_NC; i++) {
+    for (size_t i = 0; i < k; i++) {
         vf b[NB * NV];
         UNROLL
-        for (int n = 0; n < nb * NV; n++)
+        for (int n = 0; n < regs; n++)
             b[n] = v_load(w + (size_t)(n / NV) * w_panel + i * VD_NC + (size_t)(n % NV) * VL);
         UNROLL
         for (int m = 0; m < mr; m++) {
             vf x = v_bcast(a[m] + i);
             UNROLL
-            for (int n = 0; n < nb * NV; n++)
+            for (int n = 0; n < regs; n++)
                 acc[m][n] = v_fma(x, b[n], acc[m][n]);
         }
     }
@@ -109,13 +109,13 @@ INLINE void mac_pointers(vf acc[MR][NB * NV], const float *const *a, const float
 
 /* The epilogue of a whole tile, one decision for all of its registers, and the stores. */
 INLINE void store_tile(vf acc[MR][NB * NV], float *dst, size_t dst_step, size_t dst_block,
-                       const struct vd_epilogue *ep, size_t block, size_t at, int mr, int nb)
+                       const struct vd_epilogue *ep, size_t block, size_t at, int mr, int regs)
 {
 #define EACH                                                                                       \
     UNROLL                                                                                         \
     for (int m = 0; m < mr; m++)                                                                   \
         UNROLL                                                                                     \
-    for (int n = 0; n < nb * NV; n++)
+    for (int n = 0; n < regs; n++)
 #define CHANNEL (block * VD_NC + (size_t)n * VL)
 #define OFFSET  (at + (size_t)m * dst_step + (size_t)(n % NV) * VL)
     if (ep->bias)
@@ -142,18 +142,36 @@ INLINE void store_tile(vf acc[MR][NB * NV], float *dst, size_t dst_step, size_t 
     EACH v_store(dst + (block + (size_t)(n / NV)) * dst_block + OFFSET, acc[m][n]);
     if (ep->act == VD_ACT_SIGMOID)
         for (int m = 0; m < mr; m++)
-            for (int n = 0; n < nb * NV; n++) {
+            for (int n = 0; n < regs; n++) {
                 float *p = dst + (block + (size_t)(n / NV)) * dst_block + OFFSET;
                 v_store(p, v_sigmoid(v_load(p)));
             }
+    if (regs % NV) /* the half of a block that no channel needs: finite, whatever the arena held */
+        UNROLL
+        for (int m = 0; m < mr; m++)
+            UNROLL
+    for (int n = regs; n % NV; n++)
+        v_store(dst + (block + (size_t)(n / NV)) * dst_block + OFFSET, v_zero());
 #undef EACH
 #undef CHANNEL
 #undef OFFSET
 }
 
+/* Channels of input block ib that count. */
+INLINE size_t lanes(const struct vd_conv_f32 *c, size_t ib)
+{
+    return c->ci_last && ib + 1 == (size_t)c->ci_b ? (size_t)c->ci_last : VD_NC;
+}
+
+/* Output blocks that need all of their registers: 24 channels are three of eight, not four. */
+INLINE size_t whole_blocks(const struct vd_conv_f32 *c)
+{
+    return (size_t)c->co_b - (NV > 1 && c->co_last && c->co_last <= VL);
+}
+
 /* mr output pixels from column x0 of row y, nb blocks from `block` on. */
 INLINE void conv_tile(const struct vd_conv_f32 *c, int32_t y, int32_t x0, size_t block, int mr,
-                      int nb)
+                      int regs)
 {
     static const float zeros[VD_NC] = {0};
     size_t cin = (size_t)c->ci_b * VD_NC, panel = (size_t)(c->kh * c->kw) * cin * VD_NC;
@@ -164,7 +182,7 @@ INLINE void conv_tile(const struct vd_conv_f32 *c, int32_t y, int32_t x0, size_t
     UNROLL
     for (int m = 0; m < mr; m++)
         UNROLL
-    for (int n = 0; n < nb * NV; n++)
+    for (int n = 0; n < regs; n++)
         acc[m][n] = v_zero();
     for (int32_t ky = 0; ky < c->kh; ky++) {
         int32_t iy = y * c->stride_h - c->pad_top + ky * c->dil_h;
@@ -176,9 +194,10 @@ INLINE void conv_tile(const struct vd_conv_f32 *c, int32_t y, int32_t x0, size_t
             int32_t ix = ix0 + kx * c->dil_w;
             for (size_t ib = 0; ib < (size_t)c->ci_b; ib++, w += VD_NC * VD_NC) {
                 const float *src = row + ib * c->src_block_stride;
+                const size_t k = lanes(c, ib);
                 if (inside) {
                     mac_strided(acc, src + (size_t)ix * VD_NC, (size_t)c->stride_w * VD_NC, w,
-                                panel, mr, nb, VD_NC);
+                                panel, mr, regs, k);
                 } else {
                     const float *a[MR];
                     UNROLL
@@ -186,17 +205,17 @@ INLINE void conv_tile(const struct vd_conv_f32 *c, int32_t y, int32_t x0, size_t
                         int32_t x = ix + m * c->stride_w;
                         a[m] = x >= 0 && x < c->in_w ? src + (size_t)x * VD_NC : zeros;
                     }
-                    mac_pointers(acc, a, w, panel, mr, nb);
+                    mac_pointers(acc, a, w, panel, mr, regs, k);
                 }
             }
         }
     }
     store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block,
-               ((size_t)y * (size_t)c->out_w + (size_t)x0) * VD_NC, mr, nb);
+               ((size_t)y * (size_t)c->out_w + (size_t)x0) * VD_NC, mr, regs);
 }
 
 /* A 1x1 convolution of stride 1 over pixels that lie in one flat row. */
-INLINE void flat_tile(const struct vd_conv_f32 *c, size_t p, size_t block, int mr, int nb)
+INLINE void flat_tile(const struct vd_conv_f32 *c, size_t p, size_t block, int mr, int regs)
 {
     size_t panel = (size_t)c->ci_b * VD_NC * VD_NC;
     const float *w = c->wgt + block * panel, *a = c->src + p * VD_NC;
@@ -204,11 +223,11 @@ INLINE void flat_tile(const struct vd_conv_f32 *c, size_t p, size_t block, int m
     UNROLL
     for (int m = 0; m < mr; m++)
         UNROLL
-    for (int n = 0; n < nb * NV; n++)
+    for (int n = 0; n < regs; n++)
         acc[m][n] = v_zero();
-    for (int32_t ib = 0; ib < c->ci_b; ib++, a += c->src_block_stride, w += VD_NC * VD_NC)
-        mac_strided(acc, a, VD_NC, w, panel, mr, nb, VD_NC);
-    store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, p * VD_NC, mr, nb);
+    for (size_t ib = 0; ib < (size_t)c->ci_b; ib++, a += c->src_block_stride, w += VD_NC * VD_NC)
+        mac_strided(acc, a, VD_NC, w, panel, mr, regs, lanes(c, ib));
+    store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, p * VD_NC, mr, regs);
 }
 
 /* Pixels from `from` to `to` in tiles of a constant size: MR, half of that, or one when there are
@@ -227,9 +246,9 @@ INLINE void flat_tile(const struct vd_conv_f32 *c, size_t p, size_t block, int m
                 TILE(i_, 1);                                                                       \
     } while (0)
 
-INLINE void flat_panel(const struct vd_conv_f32 *c, int32_t p, int32_t end, size_t block, int nb)
+INLINE void flat_panel(const struct vd_conv_f32 *c, int32_t p, int32_t end, size_t block, int regs)
 {
-#define TILE(at, n) flat_tile(c, (size_t)(at), block, n, nb)
+#define TILE(at, n) flat_tile(c, (size_t)(at), block, n, regs)
     IN_TILES(p, end, TILE);
 #undef TILE
 }
@@ -244,17 +263,19 @@ static void conv_flat(const struct vd_conv_f32 *c)
     group = group < 8 * MR ? 8 * MR : group;
     for (int32_t p = first; p < last; p += group) {
         int32_t end = last - p > group ? p + group : last;
-        size_t block = 0;
-        for (; block + NB <= (size_t)c->co_b; block += NB)
-            flat_panel(c, p, end, block, NB);
-        for (; block < (size_t)c->co_b; block++)
+        size_t block = 0, whole = whole_blocks(c);
+        for (; block + NB <= whole; block += NB)
+            flat_panel(c, p, end, block, NB * NV);
+        for (; block < whole; block++)
+            flat_panel(c, p, end, block, NV);
+        if (NV > 1 && block < (size_t)c->co_b)
             flat_panel(c, p, end, block, 1);
     }
 }
 
-INLINE void conv_row(const struct vd_conv_f32 *c, int32_t y, size_t block, int nb)
+INLINE void conv_row(const struct vd_conv_f32 *c, int32_t y, size_t block, int regs)
 {
-#define TILE(at, n) conv_tile(c, y, at, block, n, nb)
+#define TILE(at, n) conv_tile(c, y, at, block, n, regs)
     IN_TILES(0, c->out_w, TILE);
 #undef TILE
 }
@@ -266,13 +287,15 @@ static void KFN(conv_f32)(const struct vd_conv_f32 *c)
         conv_flat(c);
         return;
     }
-    size_t block = 0;
-    for (; block + NB <= (size_t)c->co_b; block += NB)
+    size_t block = 0, whole = whole_blocks(c);
+    for (; block + NB <= whole; block += NB)
         for (int32_t y = c->row0; y < c->row1; y++)
-            conv_row(c, y, block, NB);
-    for (; block < (size_t)c->co_b; block++)
+            conv_row(c, y, block, NB * NV);
+    for (; block < whole; block++)
         for (int32_t y = c->row0; y < c->row1; y++)
-            conv_row(c, y, block, 1);
+            conv_row(c, y, block, NV);
+    for (int32_t y = c->row0; NV > 1 && block < (size_t)c->co_b && y < c->row1; y++)
+        conv_row(c, y, block, 1);
 }
 
 /* --- the first layer ----------------------------------------------------------------------------
@@ -300,10 +323,11 @@ INLINE void first_taps(const struct vd_conv_first_f32 *c, const float *src, size
             UNROLL
             for (int i = 0; i < ci; i++)
                 mac_strided(acc, a + (size_t)i * plane_step + (size_t)(kx * c->dil_w),
-                            (size_t)stride, w + (size_t)(kx * ci + i) * VD_NC, panel, mr, nb, 1);
+                            (size_t)stride, w + (size_t)(kx * ci + i) * VD_NC, panel, mr, nb * NV,
+                            1);
         }
     }
-    store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, at, mr, nb);
+    store_tile(acc, c->dst, VD_NC, c->dst_block_stride, &c->ep, block, at, mr, nb * NV);
 }
 
 INLINE void first_tile(const struct vd_conv_first_f32 *c, const float *src, size_t row_step,
@@ -429,7 +453,7 @@ INLINE void gemm_tile(const float *a, size_t lda, const float *wgt, float *dst, 
         UNROLL
     for (int n = 0; n < NV; n++)
         acc[m][n] = v_zero();
-    mac_strided(acc, a, lda, wgt + block * k * VD_NC, 0, mr, 1, k);
+    mac_strided(acc, a, lda, wgt + block * k * VD_NC, 0, mr, NV, k);
     UNROLL
     for (int m = 0; m < mr; m++) {
         UNROLL
