@@ -1,24 +1,14 @@
 /* vedette camera test: does this camera work, and what does it send? No face is searched for and no
  * picture kept or shown, so it needs no deployment. */
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/clock.h"
 #include "cli/cli.h"
-#include "media/media.h"
+#include "media/check.h"
 
 static int32_t seconds = 5, udp;
 static const char *credentials;
 static volatile sig_atomic_t stop;
-
-struct found {
-    uint64_t frames;
-    double first_s, span_s, gap_s, brightness, detail;
-    uint32_t generations;
-    struct vd_source_info info;
-};
 
 static void on_signal(int sig)
 {
@@ -26,87 +16,11 @@ static void on_signal(int sig)
     stop = 1;
 }
 
-static int64_t now_ns(void)
+static void print(const struct vd_camera_found *f)
 {
-    const struct vd_clock *c = vd_clock_system();
-    return c->mono_ns(c->opaque);
-}
-
-/* Mean of the luma, and how much neighbours differ (a covered or unfocused lens: little). */
-static void light(const struct vd_image *m, double *brightness, double *detail)
-{
-    uint64_t sum = 0, edges = 0, n = 0;
-    if (m->format == VD_PIX_RGB8 || m->format == VD_PIX_BGR8)
-        return;
-    for (int32_t y = 0; y < m->height_px; y += 4) {
-        const uint8_t *row = m->plane[0] + y * m->stride_bytes[0];
-        for (int32_t x = 0; x + 1 < m->width_px; x += 4, n++) {
-            sum += row[x];
-            edges += (uint64_t)(row[x] > row[x + 1] ? row[x] - row[x + 1] : row[x + 1] - row[x]);
-        }
-    }
-    *brightness = n ? (double)sum / (double)n : 0;
-    *detail = n ? (double)edges / (double)n : 0;
-}
-
-static vd_status watch(struct vd_source *s, int64_t began, struct found *f, struct vd_err *err)
-{
-    const int64_t end = now_ns() + (int64_t)seconds * 1000000000;
-    int64_t first = 0, last = 0;
-    vd_status st = VD_OK;
-    while (!stop && now_ns() < end) {
-        struct vd_frame *frame = NULL;
-        st = vd_source_read(s, &frame, err);
-        if (st == VD_E_AGAIN)
-            continue;
-        if (st)
-            break;
-        const int64_t t = now_ns();
-        if (!first)
-            f->first_s = (double)((first = t) - began) / 1e9;
-        else if ((double)(t - last) / 1e9 > f->gap_s)
-            f->gap_s = (double)(t - last) / 1e9;
-        last = t;
-        f->frames++;
-        f->generations = frame->generation;
-        light(&frame->image, &f->brightness, &f->detail);
-        f->info.width_px = frame->image.width_px;
-        f->info.height_px = frame->image.height_px;
-        vd_frame_unref(&frame);
-    }
-    f->span_s = (double)(last - first) / 1e9;
-    const int32_t w = f->info.width_px, h = f->info.height_px;
-    vd_source_get_info(s, &f->info);
-    f->info.width_px = w;
-    f->info.height_px = h;
-    return st == VD_E_EOF || st == VD_E_AGAIN ? VD_OK : st;
-}
-
-static int troubles(const struct found *f, const char *out[8])
-{
-    int n = 0;
-    if (!f->frames)
-        out[n++] = "no picture came";
-    if (f->frames && f->gap_s > 1)
-        out[n++] = "pictures stopped for more than a second";
-    if (f->info.reconnects)
-        out[n++] = "the connection broke";
-    if (f->info.crashes)
-        out[n++] = "its stream brought the decoder down";
-    if (f->info.addresses_refused)
-        out[n++] = "its stream led to other hosts, where nobody went";
-    if (f->frames && f->info.frames_damaged * 50 > f->frames)
-        out[n++] = "more than one picture in fifty is damaged";
-    if (f->frames && (f->brightness < 20 || f->brightness > 235))
-        out[n++] = "the picture is nearly black or white";
-    if (f->frames && f->detail < 0.5)
-        out[n++] = "there is nothing in the picture: is the lens covered?";
-    return n;
-}
-
-static void print(const struct found *f, const char *const *bad, int bad_n)
-{
-    const double fps = f->span_s > 0 ? (double)(f->frames - 1) / f->span_s : 0;
+    const double fps = f->frames_per_second;
+    const char *const *bad = f->trouble;
+    const int bad_n = f->trouble_n;
     if (vd_cli.json) {
         json_t *list = json_array();
         for (int i = 0; i < bad_n; i++)
@@ -141,26 +55,19 @@ static int run(int argc, char **args)
 {
     const struct vd_source_options o = {
         .rtsp_udp = udp, .credentials_file = credentials, .max_reconnects = -1};
-    struct vd_source *s = NULL;
-    struct found f = {0};
+    struct vd_camera_found f = {0};
     struct vd_err err = {0};
-    const char *bad[8];
     struct sigaction sa = {.sa_handler = on_signal};
     (void)argc;
     sa.sa_flags = (int)SA_RESETHAND;
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     vd_media_init();
-    const int64_t began = now_ns();
-    vd_status st = vd_source_open(&s, args[0], &o, &err);
-    if (!st)
-        st = watch(s, began, &f, &err);
-    vd_source_close(&s);
+    const vd_status st = vd_camera_check(&f, args[0], &o, seconds, &stop, &err);
     if (st)
         return vd_cli_fail_err(st, &err);
-    const int n = troubles(&f, bad);
-    print(&f, bad, n);
-    return n ? VD_EXIT_REFUSED : VD_EXIT_OK;
+    print(&f);
+    return f.trouble_n ? VD_EXIT_REFUSED : VD_EXIT_OK;
 }
 
 static const struct vd_opt opts[] = {

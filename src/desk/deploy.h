@@ -92,6 +92,10 @@ struct vd_run_options {
     int32_t threads;        /**< 0: one a core */
     /** After an alert is durable. On the run's thread. */
     void (*on_alert)(void *opaque, const struct vd_decision *d, const struct vd_alert *a);
+    /** Pictures for people who watch (watch/watch.h). Both or neither. */
+    int (*preview_wanted)(void *opaque, const char *camera);
+    void (*on_preview)(void *opaque, const char *camera, const struct vd_image *img,
+                       const struct vd_mark *marks, size_t n);
     void *opaque;
 };
 /** Start. A thread watches until the gate says no or vd_desk_run_end(). The record of the start is
@@ -107,6 +111,11 @@ struct vd_run_view {
     int watching;       /**< frames are being read */
     struct vd_watch_stats stats;
     int64_t end_ns;
+    size_t cameras; /**< connected */
+    struct {
+        char id[VD_NAME_MAX];
+        uint64_t frames; /**< seen, over all watches */
+    } camera[VD_WATCH_SOURCES_MAX];
     vd_status st; /**< of the last watch that broke off, with its message */
     struct vd_err err;
 };
@@ -129,6 +138,11 @@ VD_MUST_CHECK vd_status vd_desk_ratify(struct vd_desk *d, const struct vd_person
 int vd_desk_run_over(struct vd_desk_run *r);
 /** Stop watching, write the record of the cancellation, mark what must be erased, free. */
 VD_MUST_CHECK vd_status vd_desk_run_end(struct vd_desk_run **r, struct vd_err *err);
+
+/** The service stops, the deployment does not: it may be started again while its hours last, as
+ * after a crash (4). Stop watching, note it in the record, free. VD_E_INVAL: it was stopped, or is
+ * over: vd_desk_run_end(). */
+VD_MUST_CHECK vd_status vd_desk_run_suspend(struct vd_desk_run **r, struct vd_err *err);
 
 /** What has to happen as time goes by: jurisdictions asked anew, cancellation records of
  * deployments whose end passed while nobody ran them, checkpoints. Call every second or so. */

@@ -59,6 +59,8 @@ static void add_stats(struct vd_watch_stats *sum, const struct vd_watch_stats *s
     const struct vd_watch_stats was = *sum;
     *sum = *s;
     sum->frames += was.frames;
+    for (size_t i = 0; i < VD_WATCH_SOURCES_MAX; i++)
+        sum->source_frames[i] += was.source_frames[i];
     sum->frames_searched += was.frames_searched;
     sum->frames_dropped_late += was.frames_dropped_late;
     sum->frames_damaged += was.frames_damaged;
@@ -111,6 +113,19 @@ static void on_alert(void *opaque, const struct vd_decision *dec, const struct v
         r->o.on_alert(r->o.opaque, dec, al);
 }
 
+static int preview_wanted(void *opaque, size_t source)
+{
+    const struct vd_desk_run *r = opaque;
+    return source < r->urls && r->o.preview_wanted(r->o.opaque, r->camera[source]);
+}
+
+static void on_preview(void *opaque, size_t source, const struct vd_image *img,
+                       const struct vd_mark *marks, size_t n)
+{
+    const struct vd_desk_run *r = opaque;
+    r->o.on_preview(r->o.opaque, r->camera[source], img, marks, n);
+}
+
 static void watch_once(struct vd_desk_run *r)
 {
     struct vd_watch_options o;
@@ -124,6 +139,10 @@ static void watch_once(struct vd_desk_run *r)
     o.decide = decide;
     o.on_alert = on_alert;
     o.on_progress = on_progress;
+    if (r->o.on_preview) {
+        o.preview_wanted = preview_wanted;
+        o.on_preview = on_preview;
+    }
     o.opaque = r;
     o.threshold = (float)r->a.threshold;
     o.threads = r->o.threads;
@@ -402,6 +421,11 @@ void vd_desk_run_view(struct vd_desk_run *r, struct vd_run_view *out)
     out->end_ns = r->a.end_ns;
     pthread_mutex_lock(&r->lock);
     out->watching = r->watching;
+    out->cameras = r->urls;
+    for (size_t i = 0; i < r->urls; i++) {
+        snprintf(out->camera[i].id, sizeof out->camera[i].id, "%s", r->camera[i]);
+        out->camera[i].frames = r->stats.source_frames[i];
+    }
     out->stats = r->stats;
     out->st = r->st;
     out->err = r->err;
@@ -618,6 +642,31 @@ static vd_status mark_ended(struct vd_desk *d, const struct vd_store_id *id, int
         after = n ? &w[n - 1].id : NULL;
     } while (!st && n == 64);
     return st;
+}
+
+vd_status vd_desk_run_suspend(struct vd_desk_run **rp, struct vd_err *err)
+{
+    struct vd_desk_run *r = *rp;
+    struct vd_now now;
+    if (ask(r) != VD_GATE_YES)
+        return vd_fail(err, VD_E_INVAL, "%s does not watch: there is nothing to suspend", r->a.id);
+    atomic_store(&r->ending, 1); /* pairs with run_main */
+    vd_thread_join(&r->thread);
+    const struct vd_audit_field f[] = {VD_TEXT("what", "deployment suspended"),
+                                       VD_NUMBER("faces", (int64_t)r->before.tracks)};
+    fill_place(r->d, r->place, NULL);
+    while (used(r))
+        vd_clock_system()->sleep_ns(NULL, VD_MILLISECOND_NS);
+    vd_status st =
+        vd_desk_note(r->d, "vedette serve", r->a.id, VD_AUDIT_SERVICE_STOPPED, f, 2, err);
+    vd_desk_now(r->d, &now);
+    if (!st)
+        st = vd_gate_suspend(&r->gate, &now, err);
+    if (st)
+        return st;
+    run_free(r);
+    *rp = NULL;
+    return VD_OK;
 }
 
 vd_status vd_desk_run_end(struct vd_desk_run **rp, struct vd_err *err)

@@ -440,6 +440,20 @@ vd_status vd_gate_close(struct vd_gate **g, const struct vd_gate_counts *c,
     return VD_OK;
 }
 
+vd_status vd_gate_suspend(struct vd_gate **g, const struct vd_now *now, struct vd_err *err)
+{
+    struct vd_gate *x = *g;
+    if (!x)
+        return VD_OK;
+    advance(x, now);
+    if (vd_gate_phase_of(x) != VD_GATE_RUNNING)
+        return vd_fail(err, VD_E_INVAL, "gate: %s is %s, it cannot be suspended", x->a.id,
+                       vd_gate_phase_name(vd_gate_phase_of(x)));
+    free(x);
+    *g = NULL;
+    return VD_OK;
+}
+
 vd_status vd_gate_recover(const struct vd_gate_sink *sink, const char *deployment,
                           const uint8_t authority[32], int64_t started_ns,
                           const struct vd_gate_counts *c, const struct vd_now *now,

@@ -164,6 +164,11 @@ struct vd_gate_counts {
  *  *g = NULL on VD_OK. */
 VD_MUST_CHECK vd_status vd_gate_close(struct vd_gate **g, const struct vd_gate_counts *c,
                                       const struct vd_now *now, struct vd_err *err);
+/** Free without a cancellation record: of one that goes on at the service's next start. Who calls
+ * writes that down. Only while it is running and lawful: VD_E_INVAL otherwise (close it). *g = NULL
+ * on VD_OK. */
+VD_MUST_CHECK vd_status vd_gate_suspend(struct vd_gate **g, const struct vd_now *now,
+                                        struct vd_err *err);
 /** The record of a deployment that a crash cut off, from what the store knows. */
 VD_MUST_CHECK vd_status vd_gate_recover(const struct vd_gate_sink *sink, const char *deployment,
                                         const uint8_t authority[32], int64_t started_ns,

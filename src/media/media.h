@@ -127,6 +127,11 @@ VD_MUST_CHECK vd_status vd_still_save(const char *path, const struct vd_image *i
 VD_MUST_CHECK vd_status vd_still_encode(void *buf, size_t cap, size_t *bytes,
                                         const struct vd_image *img, const struct vd_box *box,
                                         float margin, struct vd_err *err);
+/** A whole picture as JPEG for people to watch, at most side_px longest: everybody blurred, alerts
+ * framed, as in an annotated video. VD_E_LIMIT: cap is too small. */
+VD_MUST_CHECK vd_status vd_preview_encode(void *buf, size_t cap, size_t *bytes,
+                                          const struct vd_image *img, const struct vd_mark *marks,
+                                          size_t n, int32_t side_px, struct vd_err *err);
 /** Names of the decoders at hand among those that sources may use, "h264 hevc ...". */
 void vd_media_codecs(char *buf, size_t cap);
 /** Set libav's log level and route its lines into vd_log with credentials removed. */

@@ -188,25 +188,31 @@ static int drain(struct vd_video_writer *w)
     return rc == AVERROR(EAGAIN) || rc == AVERROR_EOF ? 0 : rc;
 }
 
+static void draw_marks(AVFrame *out, const struct vd_image *m, const struct vd_mark *marks,
+                       size_t n)
+{
+    const float kx = (float)out->width / (float)m->width_px;
+    const float ky = (float)out->height / (float)m->height_px;
+    for (int pass = 0; pass < 2; pass++) /* blur everybody first, then frame the alerts */
+        for (size_t i = 0; i < n; i++) {
+            struct vd_box b = {marks[i].box.x0 * kx, marks[i].box.y0 * ky, marks[i].box.x1 * kx,
+                               marks[i].box.y1 * ky};
+            if (!pass && !marks[i].alert)
+                vd_draw_pixelate(out, &b);
+            if (pass && marks[i].alert) {
+                vd_draw_frame(out, &b);
+                vd_draw_label(out, &b, marks[i].label);
+            }
+        }
+}
+
 vd_status vd_video_writer_write(struct vd_video_writer *w, const struct vd_frame *f,
                                 const struct vd_mark *marks, size_t n, struct vd_err *err)
 {
     vd_status st = copy_into(w->frame, &f->image, &w->sws);
     if (st)
         return vd_fail(err, st, "annotated video '%s': no memory left", w->path);
-    float kx = (float)w->frame->width / (float)f->image.width_px;
-    float ky = (float)w->frame->height / (float)f->image.height_px;
-    for (int pass = 0; pass < 2; pass++) /* blur everybody first, then frame the alerts */
-        for (size_t i = 0; i < n; i++) {
-            struct vd_box b = {marks[i].box.x0 * kx, marks[i].box.y0 * ky, marks[i].box.x1 * kx,
-                               marks[i].box.y1 * ky};
-            if (!pass && !marks[i].alert)
-                vd_draw_pixelate(w->frame, &b);
-            if (pass && marks[i].alert) {
-                vd_draw_frame(w->frame, &b);
-                vd_draw_label(w->frame, &b, marks[i].label);
-            }
-        }
+    draw_marks(w->frame, &f->image, marks, n);
     w->frame->pts = f->pts_ms > w->last_pts ? f->pts_ms : w->last_pts + 1;
     w->last_pts = w->frame->pts;
     int rc = avcodec_send_frame(w->enc, w->frame);
@@ -236,6 +242,27 @@ vd_status vd_video_writer_finish(struct vd_video_writer **pw, struct vd_err *err
     return st;
 }
 
+/* quality: 2 is best, 31 worst. */
+static vd_status encode_jpeg(AVPacket *pkt, AVFrame *f, int quality)
+{
+    const AVCodec *codec = avcodec_find_encoder(AV_CODEC_ID_MJPEG);
+    AVCodecContext *enc = codec ? avcodec_alloc_context3(codec) : NULL;
+    if (!enc)
+        return VD_E_NOMEM;
+    enc->width = f->width;
+    enc->height = f->height;
+    enc->pix_fmt = AV_PIX_FMT_YUVJ420P;
+    enc->time_base = (AVRational){1, 25};
+    enc->thread_count = 1;
+    enc->flags |= AV_CODEC_FLAG_QSCALE;
+    enc->global_quality = quality * FF_QP2LAMBDA;
+    f->quality = enc->global_quality;
+    const int good = avcodec_open2(enc, codec, NULL) >= 0 && avcodec_send_frame(enc, f) >= 0 &&
+                     avcodec_receive_packet(enc, pkt) >= 0;
+    avcodec_free_context(&enc);
+    return good ? VD_OK : VD_E_IO;
+}
+
 /* A crop as JPEG, in *pkt. what: for the message. */
 static vd_status encode_crop(AVPacket *pkt, const char *what, const struct vd_image *img,
                              const struct vd_box *box, float margin, int most_px,
@@ -244,11 +271,9 @@ static vd_status encode_crop(AVPacket *pkt, const char *what, const struct vd_im
     vd_status st = VD_E_NOMEM;
     struct SwsContext *sws = NULL;
     AVFrame *whole = av_frame_alloc(), *crop = av_frame_alloc();
-    const AVCodec *codec = avcodec_find_encoder(AV_CODEC_ID_MJPEG);
-    AVCodecContext *enc = codec ? avcodec_alloc_context3(codec) : NULL;
     if (vd_image_check(img))
         st = VD_E_INVAL;
-    if (!whole || !crop || !enc || st == VD_E_INVAL)
+    if (!whole || !crop || st == VD_E_INVAL)
         goto done;
     float bw = (box->x1 - box->x0) * margin, bh = (box->y1 - box->y0) * margin;
     const float far = 2 * VD_IMAGE_MAX_SIDE_PX; /* a NaN becomes a box of nothing */
@@ -290,25 +315,65 @@ static vd_status encode_crop(AVPacket *pkt, const char *what, const struct vd_im
         goto done;
     sws_scale(full, from, whole->linesize, 0, h, crop->data, crop->linesize);
     sws_freeContext(full);
-    enc->width = crop->width;
-    enc->height = crop->height;
-    enc->pix_fmt = AV_PIX_FMT_YUVJ420P;
-    enc->time_base = (AVRational){1, 25};
-    enc->flags |= AV_CODEC_FLAG_QSCALE;
-    enc->global_quality = 3 * FF_QP2LAMBDA;
-    crop->quality = enc->global_quality;
-    st = VD_E_IO;
-    if (avcodec_open2(enc, codec, NULL) < 0 || avcodec_send_frame(enc, crop) < 0 ||
-        avcodec_receive_packet(enc, pkt) < 0)
-        goto done;
-    st = VD_OK;
+    st = encode_jpeg(pkt, crop, 3);
 done:
     if (st)
         vd_fail(err, st, "cannot save the crop '%s': %s", what, vd_status_name(st));
     av_frame_free(&whole);
     av_frame_free(&crop);
-    avcodec_free_context(&enc);
     sws_freeContext(sws);
+    return st;
+}
+
+vd_status vd_preview_encode(void *buf, size_t cap, size_t *bytes, const struct vd_image *img,
+                            const struct vd_mark *marks, size_t n, int32_t side_px,
+                            struct vd_err *err)
+{
+    vd_status st = VD_E_NOMEM;
+    struct SwsContext *sws = NULL, *full = NULL;
+    AVFrame *drawn = av_frame_alloc(), *out = av_frame_alloc();
+    AVPacket *pkt = av_packet_alloc();
+    *bytes = 0;
+    if (!drawn || !out || !pkt)
+        goto done;
+    const int32_t longest = img->width_px > img->height_px ? img->width_px : img->height_px;
+    const int64_t side = side_px < longest ? side_px : longest;
+    st = VD_E_INVAL;
+    if (vd_image_check(img) || side < 16)
+        goto done;
+    drawn->format = AV_PIX_FMT_YUV420P;
+    out->format = AV_PIX_FMT_YUVJ420P;
+    out->width = drawn->width = (int)(img->width_px * side / longest) & ~1;
+    out->height = drawn->height = (int)(img->height_px * side / longest) & ~1;
+    if (out->width < 8 || out->height < 8)
+        goto done;
+    out->color_range = AVCOL_RANGE_JPEG;
+    st = VD_E_NOMEM;
+    if (av_frame_get_buffer(drawn, VD_PAD) < 0 || av_frame_get_buffer(out, VD_PAD) < 0 ||
+        copy_into(drawn, img, &sws))
+        goto done;
+    draw_marks(drawn, img, marks, n);
+    full = sws_getContext(out->width, out->height, AV_PIX_FMT_YUV420P, out->width, out->height,
+                          AV_PIX_FMT_YUVJ420P, SWS_BILINEAR, NULL, NULL, NULL);
+    if (!full)
+        goto done;
+    sws_scale(full, (const uint8_t *const *)drawn->data, drawn->linesize, 0, out->height, out->data,
+              out->linesize);
+    st = encode_jpeg(pkt, out, 6);
+    if (!st && (size_t)pkt->size > cap)
+        st = VD_E_LIMIT;
+    if (!st) {
+        memcpy(buf, pkt->data, (size_t)pkt->size);
+        *bytes = (size_t)pkt->size;
+    }
+done:
+    if (st)
+        vd_fail(err, st, "cannot make a preview: %s", vd_status_name(st));
+    av_frame_free(&drawn);
+    av_frame_free(&out);
+    av_packet_free(&pkt);
+    sws_freeContext(sws);
+    sws_freeContext(full);
     return st;
 }
 

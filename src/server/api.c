@@ -97,17 +97,6 @@ void vd_get_system(struct vd_request *r)
                             "db_bytes", (json_int_t)i.db_bytes, "running", runs));
 }
 
-void vd_get_cameras(struct vd_request *r)
-{
-    struct vd_server *s = vd_api_server(r);
-    json_t *a = json_array();
-    pthread_mutex_lock(&s->run_lock);
-    for (int i = 0; i < s->config.cameras; i++)
-        json_array_append_new(a, json_pack("{s:s}", "id", s->config.camera[i].id));
-    pthread_mutex_unlock(&s->run_lock);
-    vd_api_page(r, a, NULL);
-}
-
 void vd_get_events(struct vd_request *r)
 {
     struct vd_server *s;

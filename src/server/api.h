@@ -5,20 +5,40 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/thread.h"
 #include "desk/alert.h"
 #include "desk/deploy.h"
 #include "desk/keep.h"
 #include "desk/list.h"
 #include "server/events.h"
+#include "server/previews.h"
 #include "server/server.h"
 #include "server/session.h"
 
 struct vd_running {
     struct vd_desk_run *run;
+    char who[64]; /* started it */
     struct vd_list_loaded list;
     vd_engine *engine;
     char url[VD_CAMERAS_MAX][1024];
     const char *urls[VD_CAMERAS_MAX];
+};
+
+/* A camera of a deployment that runs, as of the last second. */
+#define VD_CAMERAS_SEEN 128
+struct vd_camera_seen {
+    char id[VD_NAME_MAX], deployment[VD_NAME_MAX], trouble[240];
+    uint64_t frames;
+    double fps;
+    int64_t at_ns, changed_ns; /* looked at; more frames than before */
+};
+
+/* claims.c */
+#define VD_CLAIMS_MAX 256
+struct vd_claim {
+    uint8_t id[16];
+    char who[64];
+    int64_t until_ns; /* monotonic; 0 = free */
 };
 
 struct vd_server {
@@ -29,8 +49,24 @@ struct vd_server {
     struct vd_http *http;
     struct vd_sessions *sessions;
     struct vd_events *events;
-    pthread_mutex_t run_lock; /* running, config.camera; the desk may be called while it is held */
+    struct vd_previews *previews;
+    pthread_mutex_t run_lock; /* running, starting, config.camera, camera; the desk may be called
+                                 while it is held, models are not loaded under it */
     struct vd_running *running[VD_RUNS_MAX];
+    int starting[VD_RUNS_MAX]; /* the place is taken by... */
+    struct vd_store_id starting_id[VD_RUNS_MAX];
+    struct vd_config_camera camera[VD_CONFIG_CAMERAS]; /* added over the API */
+    int added;
+    struct vd_thread resumer; /* starts what the last stop suspended */
+    atomic_int closing;
+    pthread_mutex_t claim_lock; /* claim; nothing is taken while it is held */
+    struct vd_claim claim[VD_CLAIMS_MAX];
+    pthread_mutex_t proof_lock; /* leaf..leaves_cap; the store may be called, too */
+    uint8_t *leaf;              /* hashes of the record's entries, 32 bytes each */
+    uint64_t leaves, leaves_cap;
+    pthread_mutex_t seen_lock; /* seen; nothing is taken while it is held */
+    struct vd_camera_seen seen[VD_CAMERAS_SEEN];
+    int seen_n;
     pthread_mutex_t engine_lock; /* engine, for enrolment; the desk may be called, too */
     vd_engine *engine;
     pthread_mutex_t keep_lock; /* keep, overdue */
@@ -59,7 +95,22 @@ VD_MUST_CHECK vd_status vd_server_start(struct vd_server *s, const struct vd_per
  *  not known, or another model or threshold. */
 double vd_server_error_rate(struct vd_server *s, const uint8_t model[32], double threshold);
 void vd_server_runs_tick(struct vd_server *s);
-void vd_server_runs_end(struct vd_server *s);
+/** Suspend those that watch, end the others. */
+void vd_server_runs_stop(struct vd_server *s);
+/** Start again, on a thread, what vd_server_runs_stop() suspended. */
+VD_MUST_CHECK vd_status vd_server_runs_resume(struct vd_server *s, struct vd_err *err);
+
+/* cameras.c */
+VD_MUST_CHECK vd_status vd_server_cameras_load(struct vd_server *s, struct vd_err *err);
+void vd_server_cameras_tick(struct vd_server *s, int64_t now);
+/** run_lock held: its address, or NULL. */
+const char *vd_server_camera_url(struct vd_server *s, const char *id);
+/** Does a deployment look through it? */
+int vd_server_camera_runs(struct vd_server *s, const char *id);
+
+/* claims.c: who claimed this alert; 1: somebody did. */
+int vd_claim_of(struct vd_server *s, const uint8_t id[16], char who[64]);
+void vd_claim_end(struct vd_server *s, const uint8_t id[16], const char *who);
 
 /* handlers */
 void vd_get_home(struct vd_request *r);
@@ -72,6 +123,11 @@ void vd_get_openapi(struct vd_request *r);
 void vd_get_schema(struct vd_request *r);
 void vd_get_system(struct vd_request *r);
 void vd_get_cameras(struct vd_request *r);
+void vd_post_camera(struct vd_request *r);
+void vd_delete_camera(struct vd_request *r);
+void vd_post_camera_test(struct vd_request *r);
+void vd_get_preview(struct vd_request *r);
+void vd_get_snapshot(struct vd_request *r);
 void vd_get_events(struct vd_request *r);
 void vd_get_public_facts(struct vd_request *r);
 void vd_get_setup(struct vd_request *r);
@@ -113,6 +169,11 @@ void vd_get_alerts(struct vd_request *r);
 void vd_get_alert(struct vd_request *r);
 void vd_get_alert_picture(struct vd_request *r);
 void vd_post_decision(struct vd_request *r);
+void vd_post_claim(struct vd_request *r);
+void vd_delete_claim(struct vd_request *r);
+void vd_get_report(struct vd_request *r);
+void vd_get_deployment_record(struct vd_request *r);
+void vd_get_proof(struct vd_request *r);
 void vd_post_engage(struct vd_request *r);
 void vd_post_outcome(struct vd_request *r);
 void vd_post_hold(struct vd_request *r);

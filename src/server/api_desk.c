@@ -437,6 +437,8 @@ void vd_post_resume(struct vd_request *r)
 static json_t *alert_json(struct vd_server *s, const struct vd_desk_alert *a)
 {
     const double rate = vd_server_error_rate(s, a->row.model, a->row.threshold);
+    char claimer[64];
+    const int claimed = a->c.phase == VD_CASE_OPEN && vd_claim_of(s, a->row.id.b, claimer);
     json_t *reviews = json_array();
     for (int32_t i = 0; i < a->c.review_n && i < 2; i++)
         if (a->c.review[i].who[0]) /* as far as the reader may see it (R31) */
@@ -448,14 +450,15 @@ static json_t *alert_json(struct vd_server *s, const struct vd_desk_alert *a)
     json_t *detail = json_loads(a->row.detail, 0, NULL);
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:i, s:b, s:o, s:o, "
-        "s:o}",
+        "s:o, s:o}",
         "id", ID(a->row.id), "deployment", T(a->deployment), "entry", ID(a->row.entry), "camera",
         T(a->row.camera), "phase", vd_case_phase_name(a->c.phase), "person", T(a->person),
         "category", T(a->category), "similarity", a->row.similarity, "threshold", a->row.threshold,
         "margin", a->row.margin, "captured_at", vd_json_time(a->row.at_ns), "raised_at",
         vd_json_time(a->row.raised_ns), "expires_at", vd_json_time(a->c.expires_ns),
         "reviews_needed", (int)a->c.need, "held", (int)a->row.held, "reviews", reviews, "detail",
-        detail ? detail : json_null(), "error_rate", rate > 0 ? json_real(rate) : json_null());
+        detail ? detail : json_null(), "error_rate", rate > 0 ? json_real(rate) : json_null(),
+        "claimed_by", claimed ? vd_json_string(claimer) : json_null());
 }
 
 void vd_get_alerts(struct vd_request *r)
@@ -564,6 +567,7 @@ void vd_post_decision(struct vd_request *r)
     const char *v = vd_json_get_text(o, "verdict");
     const int match = v && strcmp(v, "match") == 0, no = v && strcmp(v, "no_match") == 0;
     const int unsure = v && strcmp(v, "cannot_say") == 0;
+    char claimer[64];
     json_t *given = json_object_get(o, "factors");
     json_t *factors = given ? json_incref(given) : json_object();
     if (unsure && json_is_object(factors))
@@ -572,11 +576,15 @@ void vd_post_decision(struct vd_request *r)
     if ((!match && !no && !unsure) || !json_is_object(factors) || !text)
         vd_reply_error(r, 422, "invalid",
                        "verdict is match, no_match or cannot_say; factors is an object");
-    else
-        done(r,
-             vd_desk_review(s->desk, &who, &id, match ? VD_VERDICT_MATCH : VD_VERDICT_NO_MATCH,
-                            text, &err),
-             &err, 201);
+    else if (vd_claim_of(s, id.b, claimer) && strcmp(claimer, who.name) != 0)
+        vd_reply_error(r, 409, "claimed", "%s has claimed this alert", claimer);
+    else {
+        const vd_status st = vd_desk_review(
+            s->desk, &who, &id, match ? VD_VERDICT_MATCH : VD_VERDICT_NO_MATCH, text, &err);
+        if (!st)
+            vd_claim_end(s, id.b, who.name);
+        done(r, st, &err, 201);
+    }
     free(text);
     json_decref(factors);
     json_decref(o);

@@ -29,6 +29,9 @@ vd_status vd_server_open(struct vd_server **out, const struct vd_server_options 
         pthread_mutex_init(&s->run_lock, NULL);
         pthread_mutex_init(&s->engine_lock, NULL);
         pthread_mutex_init(&s->keep_lock, NULL);
+        pthread_mutex_init(&s->seen_lock, NULL);
+        pthread_mutex_init(&s->claim_lock, NULL);
+        pthread_mutex_init(&s->proof_lock, NULL);
         for (int i = 0; i < s->config.hosts; i++)
             s->hosts[i] = s->config.host[i];
         const struct vd_desk_options d = {.dir = o->state,
@@ -41,6 +44,10 @@ vd_status vd_server_open(struct vd_server **out, const struct vd_server_options 
         st = vd_sessions_open(&s->sessions, s->desk, err);
     if (!st)
         st = vd_events_open(&s->events, s->desk, err);
+    if (!st)
+        st = vd_previews_open(&s->previews, err);
+    if (!st)
+        st = vd_server_cameras_load(s, err);
     if (!st)
         st = vd_desk_note(s->desk, "vedette serve", NULL, VD_AUDIT_SERVICE_STARTED, NULL, 0, err);
     if (!st) {
@@ -55,6 +62,8 @@ vd_status vd_server_open(struct vd_server **out, const struct vd_server_options 
                                           .app = s};
         st = vd_http_open(&s->http, &h, err);
     }
+    if (!st)
+        st = vd_server_runs_resume(s, err);
     if (st)
         vd_server_close(&s);
     else
@@ -73,6 +82,7 @@ void vd_server_tick(struct vd_server *s)
         return;
     s->ticked_ns = now;
     vd_server_runs_tick(s);
+    vd_server_cameras_tick(s, now);
     if (vd_desk_tick(s->desk, &err))
         vd_log(VD_LOG_WARN, "%s", err.msg);
     if (now - s->kept_ns < KEEP_NS)
@@ -94,21 +104,29 @@ void vd_server_close(struct vd_server **out)
     if (!s)
         return;
     atomic_store(&s->ready, 0);
+    atomic_store(&s->closing, 1);
     vd_events_stop(s->events);
+    vd_previews_stop(s->previews);
     vd_http_close(&s->http);
     if (s->desk) {
-        vd_server_runs_end(s);
+        vd_server_runs_stop(s);
         struct vd_err err = {0};
         if (vd_desk_note(s->desk, "vedette serve", NULL, VD_AUDIT_SERVICE_STOPPED, NULL, 0, &err))
             vd_log(VD_LOG_ERROR, "the record of this stop: %s", err.msg);
     }
     vd_events_close(&s->events);
+    vd_previews_close(&s->previews);
     vd_sessions_close(&s->sessions);
     vd_desk_close(&s->desk);
     vd_engine_close(&s->engine);
     pthread_mutex_destroy(&s->run_lock);
     pthread_mutex_destroy(&s->engine_lock);
     pthread_mutex_destroy(&s->keep_lock);
+    pthread_mutex_destroy(&s->seen_lock);
+    pthread_mutex_destroy(&s->claim_lock);
+    pthread_mutex_destroy(&s->proof_lock);
+    free(s->leaf);
+    vd_wipe(s->camera, sizeof s->camera);
     vd_wipe(&s->config, sizeof s->config);
     free(s);
     *out = NULL;

@@ -3,8 +3,9 @@
  * SERVER
  * (1) Opening takes the state directory, then the socket; what fails leaves nothing behind.
  * (2) Every handler calls the desk as the person who is logged in: the desk says who may.
- * (3) A stop ends the event streams, the deployments (their record is written), HTTP, then the
- * desk.
+ * (3) A stop ends the event streams, HTTP, the deployments, then the desk. A deployment that
+ * watches is suspended, with an entry in the record, and goes on at the next start while its hours
+ *     last, as whoever started it; one that was stopped ends, with its record.
  *
  * Threads: open, tick and close from one thread. */
 #ifndef VD_SERVER_H

@@ -631,3 +631,48 @@ int vd_totp_check(struct vd_sessions *s, const char *who, const char *code, int 
     vd_wipe(plain, sizeof plain);
     return right;
 }
+
+/* --- small secrets ---------------------------------------------------------------------------- */
+
+#define SEALED_OVER                                                                                \
+    (crypto_aead_xchacha20poly1305_ietf_NPUBBYTES + crypto_aead_xchacha20poly1305_ietf_ABYTES)
+
+vd_status vd_sealed_set(struct vd_sessions *s, const char *name, const void *data, size_t n,
+                        struct vd_err *err)
+{
+    const size_t at = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
+    unsigned long long box_n = 0;
+    if (n > VD_SEALED_MAX)
+        return vd_fail(err, VD_E_LIMIT, "%s: more than fits", name);
+    uint8_t *box = malloc(n + SEALED_OVER);
+    if (!box)
+        return vd_fail(err, VD_E_NOMEM, "no memory left");
+    randombytes_buf(box, at);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(box + at, &box_n, data, n, (const uint8_t *)name,
+                                               strlen(name), NULL, box, s->key);
+    const vd_status st =
+        vd_store_value_set(vd_desk_store(s->d), name, box, at + (size_t)box_n, err);
+    free(box);
+    return st;
+}
+
+vd_status vd_sealed_get(struct vd_sessions *s, const char *name, void *buf, size_t *n,
+                        struct vd_err *err)
+{
+    const size_t at = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
+    uint8_t *box = malloc(VD_SEALED_MAX + SEALED_OVER);
+    unsigned long long plain_n = 0;
+    size_t box_n = 0;
+    *n = 0;
+    vd_status st = box ? vd_store_value_get(vd_desk_store(s->d), name, box,
+                                            VD_SEALED_MAX + SEALED_OVER, &box_n, err)
+                       : vd_fail(err, VD_E_NOMEM, "no memory left");
+    if (!st && (box_n < SEALED_OVER || crypto_aead_xchacha20poly1305_ietf_decrypt(
+                                           buf, &plain_n, NULL, box + at, box_n - at,
+                                           (const uint8_t *)name, strlen(name), box, s->key)))
+        st = vd_fail(err, VD_E_DENIED, "%s: was not sealed by this machine", name);
+    if (!st)
+        *n = (size_t)plain_n;
+    free(box);
+    return st;
+}

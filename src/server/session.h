@@ -87,4 +87,14 @@ int vd_totp_check(struct vd_sessions *s, const char *who, const char *code, int 
 /** RFC 6238 with SHA-1: for tests. */
 void vd_totp_code(const uint8_t *secret, size_t n, int64_t step, char code[7]);
 
+/* --- small secrets of the daemon -------------------------------------------------------------- */
+
+/** Keep up to VD_SEALED_MAX bytes under a name, sealed under DIR/server.key; bound to the name. */
+#define VD_SEALED_MAX ((size_t)48 << 10)
+VD_MUST_CHECK vd_status vd_sealed_set(struct vd_sessions *s, const char *name, const void *data,
+                                      size_t n, struct vd_err *err);
+/** VD_E_NOTFOUND; VD_E_DENIED: changed by somebody else. buf: VD_SEALED_MAX bytes. */
+VD_MUST_CHECK vd_status vd_sealed_get(struct vd_sessions *s, const char *name, void *buf, size_t *n,
+                                      struct vd_err *err);
+
 #endif

@@ -413,9 +413,13 @@ static int apply_shots(struct vd_analyst *a, uint64_t upto)
 
 static void draw_frame(struct vd_analyst *a, const struct vd_job *j)
 {
-    struct vd_drawing *g = vd_draw_begin(a->draw, a->live);
+    const struct vd_watch_options *o = a->pipe->o;
+    if (!o->annotated && !o->preview_wanted(o->opaque, a->number))
+        return;
+    struct vd_drawing *g = vd_draw_begin(a->draw, a->live || !o->annotated);
     if (!g) {
-        atomic_fetch_add_explicit(&a->not_drawn, 1, memory_order_relaxed);
+        if (o->annotated)
+            atomic_fetch_add_explicit(&a->not_drawn, 1, memory_order_relaxed);
         return;
     }
     size_t n = 0;
@@ -495,7 +499,8 @@ static int worth_a_look(struct vd_analyst *a, const struct vd_frame *f, int *cut
     *cut |= a->started && f->generation != a->generation;
     *cut |= a->stills;
     const int64_t now = stream_ns(a, f), since = now - a->searched_ns;
-    const int look = !a->started || *cut || a->draw || since < 0 || since >= a->pipe->gap_ns;
+    const int look =
+        !a->started || *cut || a->pipe->o->annotated || since < 0 || since >= a->pipe->gap_ns;
     a->started = 1;
     a->generation = f->generation;
     if (look)

@@ -12,12 +12,14 @@ static void *draw_main(void *arg)
     void *item = NULL;
     while (vd_queue_pop(d->todo, &item, -1) == VD_OK) {
         struct vd_drawing *g = item;
-        if (!d->st && !d->started) {
+        if (!d->path) {
+            d->o->on_preview(d->o->opaque, d->source, &g->frame->image, g->marks, g->marks_n);
+        } else if (!d->st && !d->started) {
             d->st = vd_video_writer_open(&d->writer, d->path, g->frame->image.width_px,
                                          g->frame->image.height_px, d->fps, &d->err);
             d->started = !d->st;
         }
-        if (!d->st)
+        if (d->path && !d->st)
             d->st = vd_video_writer_write(d->writer, g->frame, g->marks, g->marks_n, &d->err);
         vd_frame_unref(&g->frame);
         /* The pool has room for every drawing, so this cannot fail or wait. */
@@ -27,21 +29,20 @@ static void *draw_main(void *arg)
     return NULL;
 }
 
-vd_status vd_draw_open(struct vd_draw **out, const char *path, double fps)
+static vd_status open_with(struct vd_draw **out, const struct vd_draw *settings, size_t at_once)
 {
     *out = NULL;
     struct vd_draw *d = vd_zalloc(sizeof *d);
     if (!d)
         return VD_E_NOMEM;
-    d->path = path;
-    d->fps = fps > 0 ? fps : 25;
+    *d = *settings;
     d->pool = vd_calloc(VD_DRAWINGS, sizeof *d->pool);
     vd_status st = d->pool ? VD_OK : VD_E_NOMEM;
     if (!st)
         st = vd_queue_new(&d->todo, VD_DRAWINGS, VD_QUEUE_BLOCK, NULL, NULL);
     if (!st)
         st = vd_queue_new(&d->spare, VD_DRAWINGS, VD_QUEUE_BLOCK, NULL, NULL);
-    for (size_t i = 0; i < VD_DRAWINGS && !st; i++) {
+    for (size_t i = 0; i < at_once && !st; i++) {
         void *item = &d->pool[i];
         st = vd_queue_push(d->spare, &item);
     }
@@ -55,6 +56,18 @@ vd_status vd_draw_open(struct vd_draw **out, const char *path, double fps)
     }
     *out = d;
     return VD_OK;
+}
+
+vd_status vd_draw_open(struct vd_draw **out, const char *path, double fps)
+{
+    const struct vd_draw d = {.path = path, .fps = fps > 0 ? fps : 25};
+    return open_with(out, &d, VD_DRAWINGS);
+}
+
+vd_status vd_draw_previews(struct vd_draw **out, const struct vd_watch_options *o, size_t source)
+{
+    const struct vd_draw d = {.o = o, .source = source};
+    return open_with(out, &d, 1);
 }
 
 struct vd_drawing *vd_draw_begin(struct vd_draw *d, int live)

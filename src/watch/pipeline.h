@@ -67,7 +67,9 @@ struct vd_drawing {
 
 #define VD_DRAWINGS 4
 struct vd_draw {
-    const char *path;
+    const char *path;                 /* NULL: previews, for o->on_preview() */
+    const struct vd_watch_options *o; /* of previews */
+    size_t source;
     double fps;
     struct vd_queue *todo, *spare;
     struct vd_drawing *pool;
@@ -184,6 +186,8 @@ void *vd_read_main(void *arg);
 
 /** annotate.c */
 vd_status vd_draw_open(struct vd_draw **out, const char *path, double fps);
+/** The same for previews of a source: one frame at a time. */
+vd_status vd_draw_previews(struct vd_draw **out, const struct vd_watch_options *o, size_t source);
 /** Next free drawing; waits (files) or returns NULL and counts (live). */
 struct vd_drawing *vd_draw_begin(struct vd_draw *d, int live);
 void vd_draw_commit(struct vd_draw *d, struct vd_drawing *g);

@@ -175,6 +175,11 @@ static vd_status start(struct vd_pipeline *p, struct vd_worker *workers, vd_engi
         if (st)
             return vd_fail(err, st, "cannot start the annotated video");
     }
+    for (size_t i = 0; i < p->analysts_n && !p->o->annotated && p->o->on_preview; i++) {
+        const vd_status st = vd_draw_previews(&p->analyst[i].draw, p->o, i);
+        if (st)
+            return vd_fail(err, st, "cannot start the previews");
+    }
     for (size_t i = 0; i < p->analysts_n; i++) {
         struct vd_analyst *a = &p->analyst[i];
         vd_status st = vd_thread_start(&a->thread, "vd-analyse", vd_analyse_main, a);
@@ -257,7 +262,8 @@ static void add_up(struct vd_pipeline *p, struct vd_watch_stats *s, int64_t bega
     int known = 1;
     for (size_t i = 0; i < p->analysts_n; i++) {
         struct vd_analyst *a = &p->analyst[i];
-        s->frames += atomic_load_explicit(&a->frames, memory_order_relaxed);
+        s->source_frames[i] = atomic_load_explicit(&a->frames, memory_order_relaxed);
+        s->frames += s->source_frames[i];
         s->frames_searched += atomic_load_explicit(&a->searched, memory_order_relaxed);
         s->frames_dropped_late += atomic_load_explicit(&a->stale, memory_order_relaxed);
         s->faces += atomic_load_explicit(&a->faces_n, memory_order_relaxed);

@@ -163,6 +163,7 @@ struct vd_watch_stats {
     double seconds, media_seconds, frames_per_second;
     double latency_ms_p50, latency_ms_p95, latency_ms_p99; /**< alerts written; 0 = no alert */
     /** The same for every comparison, alert or not: capture of the newest shot to decision. */
+    uint64_t source_frames[VD_WATCH_SOURCES_MAX]; /**< seen of each source */
     uint64_t decisions;
     double decision_ms_p50, decision_ms_p95, decision_ms_p99;
     uint64_t peak_rss_bytes;
@@ -206,6 +207,12 @@ struct vd_watch_options {
     void (*on_track)(void *opaque, const struct vd_track_report *); /**< NULL unless explaining */
     /** A few times a second; done and total in ms of video, total 0 when unknown. */
     void (*on_progress)(void *opaque, const struct vd_watch_stats *, int64_t done, int64_t total);
+    /** For people who watch: a searched frame and what to blur in it, at most one at a time a
+     * source, on a thread of its own; what is late is left out. preview_wanted() is asked before,
+     * on the source's thread: it answers at once. Both NULL: no previews. */
+    int (*preview_wanted)(void *opaque, size_t source);
+    void (*on_preview)(void *opaque, size_t source, const struct vd_image *img,
+                       const struct vd_mark *marks, size_t n);
     void *opaque;
     volatile sig_atomic_t *stop; /**< set from a signal handler: finish soon; may be NULL */
 };
