@@ -9,6 +9,10 @@ extern const struct vd_verb vd_verb_model_list, vd_verb_model_verify, vd_verb_mo
 extern const struct vd_verb vd_verb_calibrate, vd_verb_eval_verify, vd_verb_eval_identify,
     vd_verb_eval_detect, vd_verb_eval_quality, vd_verb_eval_equity, vd_verb_eval_all;
 extern const struct vd_verb vd_verb_eval_pet;
+extern const struct vd_verb vd_verb_pet_lost, vd_verb_pet_found, vd_verb_pet_search,
+    vd_verb_pet_find, vd_verb_pet_watch, vd_verb_pet_list, vd_verb_pet_show, vd_verb_pet_reunited,
+    vd_verb_pet_renew, vd_verb_pet_merge, vd_verb_pet_refuse, vd_verb_pet_import,
+    vd_verb_pet_poster;
 extern const struct vd_verb vd_verb_audit_verify, vd_verb_audit_prove, vd_verb_audit_consistency,
     vd_verb_audit_export, vd_verb_audit_anchor;
 extern const struct vd_verb vd_verb_policy_list, vd_verb_policy_show, vd_verb_policy_check,
@@ -121,6 +125,19 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_report_ask,
     &vd_verb_report_listed,
     &vd_verb_report_answer,
+    &vd_verb_pet_lost,
+    &vd_verb_pet_found,
+    &vd_verb_pet_search,
+    &vd_verb_pet_find,
+    &vd_verb_pet_watch,
+    &vd_verb_pet_list,
+    &vd_verb_pet_show,
+    &vd_verb_pet_reunited,
+    &vd_verb_pet_renew,
+    &vd_verb_pet_merge,
+    &vd_verb_pet_refuse,
+    &vd_verb_pet_import,
+    &vd_verb_pet_poster,
     &vd_verb_db_backup,
     &vd_verb_db_restore,
     &vd_verb_db_verify,

@@ -6,11 +6,13 @@
 
 #include "pet/pet_inside.h"
 
-#define CLASSES   80
-#define BINS      11
-#define COCO_CAT  15
-#define COCO_DOG  16
-#define CANDIDATE 512
+#define CLASSES      80
+#define BINS         11
+#define COCO_PERSON  0
+#define PERSON_SCORE 0.3f /* low: a person missed is a face shown */
+#define COCO_CAT     15
+#define COCO_DOG     16
+#define CANDIDATE    512
 
 struct candidates {
     struct vd_pet_found at[CANDIDATE];
@@ -56,16 +58,17 @@ static void keep(struct candidates *c, const struct vd_pet_found *f)
 }
 
 static void decode(const float *map, int64_t h, int64_t w, float threshold,
-                   const struct vd_fit *fit, struct candidates *c)
+                   const struct vd_fit *fit, struct candidates *c, struct candidates *people)
 {
     const size_t plane = (size_t)(h * w);
     const float stride = (float)VD_PET_SIDE / (float)w;
     for (size_t i = 0; i < plane; i++) {
         const float *v = map + i;
         const float cat = v[COCO_CAT * plane], dog = v[COCO_DOG * plane];
+        const float person = sigmoid(v[COCO_PERSON * plane]);
         struct vd_pet_found f = {.species = cat >= dog ? VD_PET_CAT : VD_PET_DOG,
                                  .score = sigmoid(fmaxf(cat, dog))};
-        if (!(f.score >= threshold))
+        if (!(f.score >= threshold) && !(person >= PERSON_SCORE))
             continue;
         const float x = ((float)(i % (size_t)w) + 0.5f) * stride;
         const float y = ((float)(i / (size_t)w) + 0.5f) * stride;
@@ -75,7 +78,11 @@ static void decode(const float *map, int64_t h, int64_t w, float threshold,
         f.box = (struct vd_box){
             (x - d[0] - fit->offset_x) / fit->scale_x, (y - d[1] - fit->offset_y) / fit->scale_y,
             (x + d[2] - fit->offset_x) / fit->scale_x, (y + d[3] - fit->offset_y) / fit->scale_y};
-        keep(c, &f);
+        if (f.score >= threshold)
+            keep(c, &f);
+        f.score = person;
+        if (person >= PERSON_SCORE)
+            keep(people, &f);
     }
 }
 
@@ -122,8 +129,8 @@ vd_status vd_pet_find(struct vd_pet *p, const struct vd_image *img, struct vd_pe
                       size_t cap, size_t *n)
 {
     static const float fill[] = {1, 0.7f};
-    struct candidates c;
-    c.n = 0;
+    struct candidates c, people;
+    c.n = people.n = 0;
     *n = 0;
     if (!p || vd_image_check(img) || (!out && cap))
         return VD_E_INVAL;
@@ -142,12 +149,41 @@ vd_status vd_pet_find(struct vd_pet *p, const struct vd_image *img, struct vd_pe
         for (int32_t i = 0; i < 3; i++) {
             struct vd_shape s;
             const float *map = vd_net_output(p->detect_net, p->map[i], &s);
-            decode(map, s.dim[2], s.dim[3], p->threshold, &fit, &c);
+            decode(map, s.dim[2], s.dim[3], p->threshold, &fit, &c, &people);
         }
     }
     *n = suppress(&c, p->detector.nms_iou, out, cap);
+    p->people = suppress(&people, p->detector.nms_iou, p->person, VD_PET_PEOPLE);
     for (size_t i = 0; i < *n; i++)
         clip(&out[i].box, img);
     vd_net_forget(p->detect_net); /* people may be in the picture */
     return VD_OK;
+}
+
+size_t vd_pet_people(const struct vd_pet *p, struct vd_box *out, size_t cap)
+{
+    size_t n = 0;
+    for (; n < p->people && n < cap; n++)
+        out[n] = p->person[n].box;
+    return n;
+}
+
+/* How much of a lies in b. */
+static float share_in(const struct vd_box *a, const struct vd_box *b)
+{
+    const float w = fminf(a->x1, b->x1) - fmaxf(a->x0, b->x0);
+    const float h = fminf(a->y1, b->y1) - fmaxf(a->y0, b->y0);
+    return w > 0 && h > 0 ? w * h / ((a->x1 - a->x0) * (a->y1 - a->y0)) : 0;
+}
+
+int vd_pet_is_person(const struct vd_box *face, const struct vd_pet_found *animal, size_t animals,
+                     const struct vd_box *person, size_t people)
+{
+    for (size_t i = 0; i < people; i++)
+        if (share_in(face, &person[i]) > 0.7f)
+            return 1;
+    for (size_t i = 0; i < animals; i++)
+        if (share_in(face, &animal[i].box) > 0.5f)
+            return 0;
+    return 1;
 }

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/yaml.h"
+#include "base/cpu.h"
 #include "base/mem.h"
+#include "base/yaml.h"
+#include "pet/pet_inside.h"
 
 #define CARDS_MAX 10000000u
 #define PI        3.14159265358979323846
@@ -31,11 +33,17 @@ struct vd_pet_index {
     uint8_t model[32];
     float *mean[3]; /* by species, NULL = not taken off */
     int ready;
+    vd_pet_dot_fn *dot;
 };
 
 vd_status vd_pet_index_new(struct vd_pet_index **out)
 {
+    enum vd_isa isa = VD_ISA_C;
     *out = vd_zalloc(sizeof **out);
+    if (*out && vd_isa_parse(NULL, &isa, NULL))
+        isa = VD_ISA_C; /* $VEDETTE_ISA says nonsense: whoever opened the models was told */
+    if (*out)
+        (*out)->dot = vd_pet_dot_for(isa);
     return *out ? VD_OK : VD_E_NOMEM;
 }
 
@@ -175,15 +183,25 @@ double vd_pet_place_prior(enum vd_pet_species s, double metres)
     return log((1 - TAIL) * exp(-metres / reach) + TAIL * exp(-metres / (reach * TAIL_TIMES)));
 }
 
-/* 0 when the card is out; else the prior and what there is to say about it. */
-static int passes(const struct vd_pet_query *q, const struct vd_pet_key *k, struct vd_pet_hit *h)
+/* What costs nothing to ask. A chip's number beats all filters (1). */
+static int may_pass(const struct vd_pet_query *q, const struct vd_pet_key *k, int *chip)
+{
+    *chip = q->chip[0] && !strcmp(q->chip, k->chip);
+    return k->kind == q->kind &&
+           (*chip ||
+            ((!q->species || !k->species || q->species == k->species) &&
+             (!q->from_ns || k->at_ns >= q->from_ns) && (!q->to_ns || k->at_ns <= q->to_ns) &&
+             (!q->size || !k->size || abs(q->size - k->size) <= 1)));
+}
+
+/* The rest, for cards whose looks could make the list: 0 when the card is out; else the prior,
+ * which is never above 0, and what there is to say about place and time. */
+static int passes(const struct vd_pet_query *q, const struct vd_pet_key *k, int chip,
+                  struct vd_pet_hit *h)
 {
     double prior = 0;
-    *h = (struct vd_pet_hit){.metres = -1, .days = (double)NAN};
+    *h = (struct vd_pet_hit){.metres = -1, .days = (double)NAN, .chip = chip};
     memcpy(h->id, k->id, sizeof h->id);
-    h->chip = q->chip[0] && !strcmp(q->chip, k->chip);
-    if (k->kind != q->kind)
-        return 0;
     for (size_t i = 0; i < q->not_mine_n; i++)
         if (!memcmp(q->not_mine[i], k->id, sizeof k->id))
             return 0;
@@ -193,12 +211,9 @@ static int passes(const struct vd_pet_query *q, const struct vd_pet_key *k, stru
         const double gap = ((double)k->at_ns - (double)q->at_ns) / DAY;
         h->days = q->kind == VD_PET_FOUND ? gap : -gap;
     }
-    if (h->chip) /* (1): filters are about likelihood, a chip is not */
+    if (chip)
         return 1;
-    if ((q->species && k->species && q->species != k->species) ||
-        (q->from_ns && k->at_ns < q->from_ns) || (q->to_ns && k->at_ns > q->to_ns) ||
-        (q->radius_m > 0 && h->metres > q->radius_m) || h->days < -1 ||
-        (q->size && k->size && abs(q->size - k->size) > 1))
+    if ((q->radius_m > 0 && h->metres > q->radius_m) || h->days < -1)
         return 0;
     if (h->metres >= 0)
         prior += vd_pet_place_prior(k->species ? k->species : q->species, h->metres);
@@ -258,20 +273,23 @@ vd_status vd_pet_index_search(const struct vd_pet_index *x, const struct vd_pet_
     vd_status st = prepare(x, look, n, &l);
     for (size_t c = 0; c < x->cards && !st; c++) {
         struct vd_pet_hit h;
-        const int ok = passes(q, &x->card[c], &h);
+        int chip;
+        const int ok = may_pass(q, &x->card[c], &chip);
         const struct vd_pet_look *mine = l + (size_t)x->card[c].species * n;
         float best = -1;
         int compared = 0;
         for (; row < x->rows && x->row[row].card == c; row++)
             for (size_t i = 0; ok && i < n; i++) {
                 const float v = x->row[row].scale * mine[i].scale *
-                                (float)vd_pet_dot(x->q + row * x->dim, mine[i].q, x->dim);
+                                (float)x->dot(x->q + row * x->dim, mine[i].q, x->dim);
                 best = v > best ? v : best;
                 compared = 1;
             }
-        if (!ok)
+        best = compared ? best : 0;
+        if (!ok || (!chip && *found == cap && cap && best <= out[cap - 1].score) ||
+            !passes(q, &x->card[c], chip, &h))
             continue;
-        h.likeness = compared ? best : 0;
+        h.likeness = best;
         h.score += h.likeness + (h.chip ? 10 : 0);
         keep(out, cap, found, &h);
     }

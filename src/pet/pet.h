@@ -49,6 +49,13 @@ struct vd_pet_found {
 VD_MUST_CHECK vd_status vd_pet_find(struct vd_pet *p, const struct vd_image *img,
                                     struct vd_pet_found *out, size_t cap, size_t *n);
 
+/** People that the detector saw in the picture of the last vd_pet_find(), most certain first. */
+size_t vd_pet_people(const struct vd_pet *p, struct vd_box *out, size_t cap);
+/** Is this face (of the face engine, which takes many an animal's for one) a person's? Not when
+ * most of it lies in an animal's box and in no person's. Otherwise in doubt it is. */
+int vd_pet_is_person(const struct vd_box *face, const struct vd_pet_found *animal, size_t animals,
+                     const struct vd_box *person, size_t people);
+
 #define VD_PET_COLOURS  128
 #define VD_PET_LOOK_MAX (2048 + VD_PET_COLOURS)
 struct vd_pet_look {

@@ -147,6 +147,7 @@ static const char step6[] =
     "CREATE INDEX pet_cards_due ON pet_cards(expires_ns);"
     "CREATE UNIQUE INDEX pet_cards_key ON pet_cards(key_ref);"
     "CREATE UNIQUE INDEX pet_cards_ref ON pet_cards(source,ref) WHERE ref<>'';"
+    "CREATE INDEX pet_cards_merged ON pet_cards(merged_into);"
     "CREATE TABLE pet_blobs(" ID("owner")
     " REFERENCES pet_cards(id) ON DELETE CASCADE, part TEXT NOT NULL, seq INTEGER NOT NULL,"
     " schema INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(owner,part,seq)) STRICT;"

@@ -184,21 +184,17 @@ vd_status vd_store_pets(struct vd_store *s, const struct vd_store_id *after, int
     return st;
 }
 
-vd_status vd_store_pet_looks(struct vd_store *s, vd_store_pet_look_fn *fn, void *opaque,
-                             struct vd_err *err)
+static vd_status looks(struct vd_store *s, const char *sql, const struct vd_store_id *one,
+                       vd_store_pet_look_fn *fn, void *opaque, struct vd_err *err)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *q = NULL;
     int more = 1;
     vd_status st = vd_db_reader(s, &db, err);
-    /* A merged card's looks count for the card that it was merged into. */
     if (!st)
-        st = vd_db_prepare(
-            db,
-            "SELECT c.id,l.look FROM pet_looks l JOIN pet_cards o ON o.id=l.card "
-            "JOIN pet_cards c ON c.id=CASE WHEN o.state=2 THEN o.merged_into ELSE o.id "
-            "END WHERE c.state=0 ORDER BY c.id,l.card,l.seq",
-            &q, err);
+        st = vd_db_prepare(db, sql, &q, err);
+    if (!st && one)
+        vd_db_bind_id(q, 1, one);
     while (!st && !(st = vd_db_step(db, q, "read the looks", &more, err)) && more) {
         struct vd_store_id id;
         if (sqlite3_column_bytes(q, 0) != VD_STORE_ID) {
@@ -211,6 +207,27 @@ vd_status vd_store_pet_looks(struct vd_store *s, vd_store_pet_look_fn *fn, void 
     sqlite3_finalize(q);
     vd_db_reader_back(s, db);
     return st;
+}
+
+/* A merged card's looks count for the card that it was merged into. */
+#define LOOKS                                                                                      \
+    "SELECT c.id,l.look FROM pet_looks l JOIN pet_cards o ON o.id=l.card JOIN pet_cards c ON "     \
+    "c.id="                                                                                        \
+    "CASE WHEN o.state=2 THEN o.merged_into ELSE o.id END WHERE "
+
+vd_status vd_store_pet_looks(struct vd_store *s, vd_store_pet_look_fn *fn, void *opaque,
+                             struct vd_err *err)
+{
+    return looks(s, LOOKS "c.state=0 ORDER BY c.id,l.card,l.seq", NULL, fn, opaque, err);
+}
+
+vd_status vd_store_pet_looks_of(struct vd_store *s, const struct vd_store_id *id,
+                                vd_store_pet_look_fn *fn, void *opaque, struct vd_err *err)
+{
+    return looks(s,
+                 "SELECT ?1,l.look FROM pet_looks l WHERE l.card=?1 OR l.card IN (SELECT id FROM "
+                 "pet_cards WHERE state=2 AND merged_into=?1) ORDER BY l.card,l.seq",
+                 id, fn, opaque, err);
 }
 
 /* --- changes -----------------------------------------------------------------------------------

@@ -51,7 +51,11 @@ typedef vd_status vd_store_pet_look_fn(void *opaque, const struct vd_store_id *c
                                        const void *look, size_t bytes);
 VD_MUST_CHECK vd_status vd_store_pet_looks(struct vd_store *s, vd_store_pet_look_fn *fn,
                                            void *opaque, struct vd_err *err);
-/** Open a sealed content (VD_STORE_OF_PET): see vd_store_blob_get(). */
+/** Those of one card and of what was merged into it. Contents (VD_STORE_OF_PET) are opened with
+ *  vd_store_blob_get(). */
+VD_MUST_CHECK vd_status vd_store_pet_looks_of(struct vd_store *s, const struct vd_store_id *id,
+                                              vd_store_pet_look_fn *fn, void *opaque,
+                                              struct vd_err *err);
 
 /** Reunited, merged into another card (its looks then count for that one), or open again. */
 VD_MUST_CHECK vd_status vd_store_pet_end(struct vd_store *s, const struct vd_store_id *id,

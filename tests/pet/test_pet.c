@@ -12,6 +12,7 @@
 
 #include "eval/cmc.h"
 #include "pet/index.h"
+#include "pet/pet_inside.h"
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 #define NOW    (INT64_C(1790000000) * 1000000000)
@@ -205,6 +206,8 @@ static void the_inner_product_is_exact(void **state)
 {
     (void)state;
     static int8_t a[VD_PET_LOOK_MAX], b[VD_PET_LOOK_MAX];
+    enum vd_isa isa;
+    assert_int_equal(vd_isa_parse(NULL, &isa, NULL), VD_OK);
     for (size_t n = 32; n <= VD_PET_LOOK_MAX; n += 32) {
         int32_t want = 0;
         for (size_t i = 0; i < n; i++) {
@@ -213,6 +216,7 @@ static void the_inner_product_is_exact(void **state)
             want += a[i] * b[i];
         }
         assert_int_equal(vd_pet_dot(a, b, n), want);
+        assert_int_equal(vd_pet_dot_for(isa)(a, b, n), want); /* whatever this machine has */
     }
 }
 
