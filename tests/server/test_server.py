@@ -256,6 +256,28 @@ class Server(unittest.TestCase):
         items = self.admin.call("GET", "/api/v1/cameras")[1]["items"]
         self.assertIn({"id": "north", "added": False, "state": "idle", "preview": False}, items)
 
+    def test_cameras_added(self):
+        """Added, kept sealed, tested, removed; paths and odd addresses are refused."""
+        secret = "hunter2-camera"
+        body = {"id": "west", "url": f"rtsp://u:{secret}@127.0.0.1:1/x"}
+        self.assertEqual(self.admin.call("POST", "/api/v1/cameras", body)[0], 201)
+        self.assertEqual(self.admin.call("POST", "/api/v1/cameras", body)[0], 409)
+        for bad in ("/etc/passwd", "file:///etc/passwd", "rtsp://", "concat:a|b", "rtsp://a b", "http://a\n", 7):
+            self.assertEqual(self.admin.call("POST", "/api/v1/cameras", {"id": "x", "url": bad})[0], 422, bad)
+        self.assertEqual(self.admin.call("POST", "/api/v1/cameras", {"id": "../x", "url": "rtsp://a/"})[0], 422)
+        status, text = self.admin.call("GET", "/api/v1/cameras")
+        self.assertIn({"id": "west", "added": True, "state": "idle", "preview": False}, text["items"])
+        self.assertNotIn(secret, json.dumps(text))
+        status, o = self.admin.call("POST", "/api/v1/cameras/west/test")
+        self.assertEqual((status, o["ok"]), (200, False))
+        self.assertTrue(o["troubles"])
+        self.assertNotIn(secret, json.dumps(o))
+        for name in os.listdir(self.d.dir.name + "/state/store"):
+            with open(self.d.dir.name + "/state/store/" + name, "rb") as f:
+                self.assertNotIn(secret.encode(), f.read(), name)
+        self.assertEqual(self.admin.call("DELETE", "/api/v1/cameras/west")[0], 204)
+        self.assertEqual(self.admin.call("DELETE", "/api/v1/cameras/north")[0], 404, "the configuration's stays")
+
     def test_strict_json(self):
         for raw, code in ((b"{", "invalid_json"), (b"[]", "invalid_json"), (b'{"name":1,"name":2}', "invalid_json"),
                           (b"[" * 60000, "invalid_json"), (b"\xff\xfe", "invalid_json"), (b'{"a":"\\u0000"}', "invalid_json"),
