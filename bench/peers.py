@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Our engine beside ONNX Runtime, OpenVINO, ncnn and MNN: the same network, the same input, one run.
+"""Our engine beside ONNX Runtime, OpenVINO, ncnn, MNN and OpenCV: the same network, the same input, one run.
 
+With --threads 2 a network of ours runs as two streams, one on a core, and its time is the time for a picture.
 Bursts are interleaved round by round and pinned to one core (or two), denormals are flushed in
 every engine, and each figure is the minimum and the median over all bursts. Ratios within one run
 are what counts; absolute times belong to this machine. Results are checked against ONNX Runtime, so
@@ -116,18 +117,24 @@ def qdq(name, path):
 class Ours:
     def __init__(self, name, path, x, threads, isa):
         file, h, w, _ = NETWORKS[name]
-        if threads != 1:
-            raise RuntimeError("one network runs on one thread here")
-        self.p = subprocess.Popen([str(ROOT / "build" / "engine_server"), str(MODELS / file), str(h), str(w), isa],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        head = self.p.stdout.readline().split()
-        if not head or head[0] != "ready":
-            raise RuntimeError("engine_server did not start")
-        self.isa, self.macs = head[1], int(head[2])
+        self.start([str(ROOT / "build" / "engine_server"), str(MODELS / file), str(h), str(w), isa], name, x, threads)
+
+    def start(self, command, name, x, threads):
+        # One network runs on one thread: two threads are two streams, each on a core of its own.
+        self.streams = []
+        self.out_file = WORK / f"{name}.out"
         f = WORK / f"{name}.in"
         x.tofile(f)
-        assert self.ask(f"in {f}") == "ok"
-        self.out_file = WORK / f"{name}.out"
+        for core in range(threads):
+            self.p = subprocess.Popen((["taskset", "-c", str(core)] if threads > 1 else []) + command,
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+            head = self.p.stdout.readline().split()
+            if not head or head[0] != "ready":
+                raise RuntimeError("engine_server did not start")
+            self.isa, self.macs = head[1], int(head[2])
+            assert self.ask(f"in {f}") == "ok"
+            self.streams.append(self.p)
+        self.alone = []
 
     def ask(self, line):
         self.p.stdin.write(line + "\n")
@@ -136,7 +143,20 @@ class Ours:
 
     def burst(self, seconds, guess):
         n = max(1, int(seconds / guess))
-        return [int(v) * 1e-9 for v in self.ask(str(n)).split()]
+        if len(self.streams) == 1:
+            return [int(v) * 1e-9 for v in self.ask(str(n)).split()]
+        # Pictures of both in the time that both take, in short turns; beside it one alone.
+        self.alone += [int(v) * 1e-9 for v in self.ask(str(n)).split()]
+        times, end, part = [], time.perf_counter() + seconds, max(1, int(0.03 / guess))
+        while not times or time.perf_counter() < end:
+            a = time.perf_counter()
+            for p in self.streams:
+                p.stdin.write(f"{part}\n")
+                p.stdin.flush()
+            for p in self.streams:
+                p.stdout.readline()
+            times.append((time.perf_counter() - a) / (part * len(self.streams)))
+        return times
 
     def outputs(self, shapes):
         import numpy as np
@@ -155,8 +175,6 @@ class OursInt8(Ours):
 
     def __init__(self, name, path, x, threads, isa):
         file, h, w, _ = NETWORKS[name]
-        if threads != 1:
-            raise RuntimeError("one network runs on one thread here")
         side = WORK / f"{name}_{h}x{w}.q8"
         cmd = [str(ROOT / "build" / "engine_server"), str(MODELS / file), str(h), str(w), isa, "3"]
         if not side.exists():
@@ -168,15 +186,7 @@ class OursInt8(Ours):
             assert self.ask(f"side {side}") == "ok"
             self.p.stdin.close()
             self.p.wait()
-        self.p = subprocess.Popen(cmd + [str(side)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        head = self.p.stdout.readline().split()
-        if not head or head[0] != "ready":
-            raise RuntimeError("engine_server did not start")
-        self.isa, self.macs = head[1], int(head[2])
-        f = WORK / f"{name}.in8"
-        x.tofile(f)
-        assert self.ask(f"in {f}") == "ok"
-        self.out_file = WORK / f"{name}.out8"
+        self.start(cmd + [str(side)], name + ".int8", x, threads)
 
 
 class Peer:
@@ -303,7 +313,29 @@ class OpenVinoInt8(OpenVino):
         super().__init__(name, qdq(name, path), x, threads, isa)
 
 
-ENGINES = {"ours": Ours, "ort": Ort, "openvino": OpenVino, "ncnn": Ncnn, "mnn": Mnn}
+class OpenCv(Peer):
+    def __init__(self, name, path, x, threads, isa):
+        import cv2
+        import onnx
+        cv2.setNumThreads(threads)
+        made = path.with_suffix(".cv.onnx")
+        if not made.exists():  # shapes of inner values are optional, and OpenCV does not like all of them
+            model = onnx.load(str(path))
+            del model.graph.value_info[:]
+            model = onnx.shape_inference.infer_shapes(model)
+            onnx.save(model, str(made))
+        self.net, self.x = cv2.dnn.readNetFromONNX(str(made)), x
+        self.names = self.net.getUnconnectedOutLayersNames()
+        self.net.setInput(x)
+
+    def run(self):
+        return self.net.forward(self.names)
+
+    def outputs(self, _):
+        return [v.copy() for v in self.run()]
+
+
+ENGINES = {"ours": Ours, "ort": Ort, "openvino": OpenVino, "ncnn": Ncnn, "mnn": Mnn, "opencv": OpenCv}
 INT8 = {"ours-int8": OursInt8, "ort-int8": OrtInt8, "openvino-int8": OpenVinoInt8}
 
 
@@ -364,6 +396,9 @@ def measure(name, engines, threads, rounds, seconds, isa):
         row = rows[us]
         row["isa"], row["macs"] = run[us].isa, run[us].macs
         row["gmac_per_s"] = run[us].macs / row["min_ms"] * 1e-6
+        if run[us].alone:  # two streams: pictures a second of both over those of one
+            row["streams_scaling"] = min(run[us].alone) * 1e3 / row["min_ms"]
+            row["streams_scaling_median"] = float(np.median(run[us].alone)) * 1e3 / row["median_ms"]
         if us == "ours-int8" and "ours" in rows:
             row["ratio_to_own_fp32_min"] = row["min_ms"] / rows["ours"]["min_ms"]
         peers = {e: r for e, r in rows.items() if e in others and e != us}
@@ -402,6 +437,8 @@ def main():
         for e, r in sorted(rows.items(), key=lambda kv: kv[1]["min_ms"]):
             extra = f"  {r['gmac_per_s']:.1f} GMAC/s {r['isa']}  ratio to {r['best_peer']} {r['ratio_to_best_peer_min']:.3f} " \
                     f"(medians {r['ratio_to_best_peer_median']:.3f})" if "best_peer" in r else ""
+            if "streams_scaling" in r:
+                extra += f"  {a.threads} streams: x{r['streams_scaling']:.2f} (medians x{r['streams_scaling_median']:.2f})"
             cos = "-" if r["cosine_to_ort"] is None else f"{r['cosine_to_ort']:.7f}"
             print(f"  {name:14s} {e:13s} min {r['min_ms']:8.3f} ms  median {r['median_ms']:8.3f} ms  cosine to ort {cos}{extra}",
                   flush=True)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -12,6 +13,7 @@
 #include "nn/nn.h"
 
 static int32_t runs = 30;
+static int peers, quick;
 
 static int64_t now_ns(void)
 {
@@ -130,8 +132,34 @@ static int one(const char *name, enum vd_isa isa, double top)
     return 1;
 }
 
+/* The other engines live in Python: bench/table.py of the checkout that this program was built in,
+ * or of the one that it is started in, takes over. Returns only when it cannot. */
+static int run_peers(void)
+{
+    static char self[4096], path[4200];
+    const char *const script = "bench/table.py";
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    for (int up = 0; n > 0 && up < 2; up++) { /* build/vedette lies one folder below */
+        self[n] = 0;
+        char *slash = strrchr(self, '/');
+        n = slash ? slash - self : 0;
+        self[n] = 0;
+    }
+    snprintf(path, sizeof path, "%s/%s", self, script);
+    if (access(path, R_OK))
+        snprintf(path, sizeof path, "%s", script);
+    if (access(path, R_OK))
+        return vd_cli_fail(VD_E_NOTFOUND,
+                           "--peers needs the source checkout (bench/table.py): run it there");
+    char *const command[] = {"python3", path, "--setup", quick ? "--quick" : NULL, NULL};
+    execvp(command[0], command);
+    return vd_cli_fail(VD_E_IO, "python3 could not be started: install it");
+}
+
 static int run(int argc, char **args)
 {
+    if (peers)
+        return run_peers();
     static char *all[] = {"yunet",         "sface",      "mtcnn-onet",
                           "mobilefacenet", "centerface", "ultraface"};
     struct vd_err err = {0};
@@ -160,6 +188,11 @@ static int run(int argc, char **args)
 
 static const struct vd_opt opts[] = {
     {"runs", 'n', VD_OPT_INT, &runs, "N", "Runs of each model (default: 30).", 1, 1000},
+    {"peers", 0, VD_OPT_FLAG, &peers, NULL,
+     "Other engines beside ours, interleaved, on one thread and two (in a source checkout; "
+     "minutes).",
+     0, 0},
+    {"quick", 0, VD_OPT_FLAG, &quick, NULL, "With --peers: few networks, few rounds.", 0, 0},
     VD_OPTS_JSON,
     VD_OPTS_ENGINE,
     VD_OPTS_END};
@@ -170,7 +203,9 @@ const struct vd_verb vd_verb_bench = {
     .summary = "how fast is the engine here?",
     .about = "Times each network on one thread, and says how near it comes to the peak of this\n"
              "machine, which is measured in the same run. Machines differ: compare only within\n"
-             "one run. bench/peers.py sets other engines beside it.",
+             "one run. --peers installs onnxruntime, openvino, ncnn, MNN, OpenCV, faiss and\n"
+             "usearch in a virtual environment of its own, pinned, runs all and ours in turns,\n"
+             "prints a table and stores it in build/bench/.",
     .after = "Exit codes: 0 done, 1 failed, 2 wrong command line.",
     .opts = opts,
     .args_max = -1,
