@@ -149,6 +149,7 @@ export interface Policy {
   lease_until: string | null;
   purposes?: string[];
   categories?: string[];
+  sources?: string[];
   references?: string[];
   retention?: string;
 }

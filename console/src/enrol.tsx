@@ -168,7 +168,7 @@ export function Enrol({
           <Field {...choice(t("category"), "category", policy?.categories, "category")} />
           <Field label={t("reason")} name="reason" required hint={t("reason_hint")} />
           <Field label={t("legal_basis")} name="legal_basis" required />
-          <Field label={t("source")} name="source" required hint={t("source_hint")} />
+          <Field {...choice(t("source"), "source", policy?.sources, "source")} />
           <Field label={t("holding")} name="holding" required hint={t("holding_hint")} />
           <Field label={t("image_date")} name="image_date" type="date" required value={day(-1)} />
           <Field label={t("expires")} name="expires" type="date" required value={day(7)} />

@@ -1,5 +1,6 @@
 /* vedette serve; vedette config check|effective. */
 #include <errno.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,7 +19,7 @@
 #define TURN_NS (VD_SECOND_NS / 20)
 
 static const char *config_file;
-static int32_t port = -1;
+static int32_t port = -1, demo;
 static volatile sig_atomic_t stop_asked, reload_asked;
 
 static void on_signal(int sig)
@@ -107,6 +109,86 @@ static void reload(struct vd_server *s, const struct vd_config *old)
     vd_notify("READY=1");
 }
 
+/* --- the demonstration ------------------------------------------------------------------------ */
+
+static struct {
+    char dir[64], clip[1024], picture[1024];
+    struct vd_cli_gate gate;
+} stage;
+
+static int forget_one(const char *path, const struct stat *s, int flag, struct FTW *at)
+{
+    (void)s;
+    (void)flag;
+    (void)at;
+    return remove(path);
+}
+
+static int demo_files(void)
+{
+    const char *cache = getenv("VEDETTE_CACHE");
+    char exe[512], dir[600];
+    const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    exe[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(exe, '/');
+    if (slash)
+        *slash = '\0';
+    if (cache && *cache)
+        snprintf(dir, sizeof dir, "%.500s/demo", cache);
+    else
+        snprintf(dir, sizeof dir, "%s/../.cache/demo", exe);
+    snprintf(stage.clip, sizeof stage.clip, "%s/crowd.mp4", dir);
+    snprintf(stage.picture, sizeof stage.picture, "%s/watchlist/Walker-in-black.jpg", dir);
+    if (access(stage.clip, R_OK) || access(stage.picture, R_OK))
+        return vd_cli_fail(VD_E_NOTFOUND, "%s is not there: make demo fetches it", stage.clip);
+    return 0;
+}
+
+/* A demonstration with faces is use: what this machine answers to is asked first, and goes on being
+ * asked (R60, R67). Then a state of its own, in memory or a temporary folder. */
+static int demo_begin(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    if (config_file || vd_desk_cli.state || vd_desk_cli.root_key)
+        return vd_cli_usage("serve", "--demo has a configuration and a state of its own");
+    int rc = demo_files();
+    if (!rc)
+        rc = vd_cli_gate_files(&stage.gate, 0);
+    if (rc)
+        return rc;
+    if (!tmp || strlen(tmp) > 40)
+        tmp = access("/dev/shm", W_OK | X_OK) ? "/tmp" : "/dev/shm";
+    snprintf(stage.dir, sizeof stage.dir, "%s/vedette-demo-XXXXXX", tmp);
+    if (!mkdtemp(stage.dir)) {
+        stage.dir[0] = '\0';
+        return vd_cli_fail(VD_E_IO, "%s: no folder for the demonstration: %s", tmp,
+                           strerror(errno));
+    }
+    vd_desk_cli.state = stage.dir;
+    return 0;
+}
+
+/* 1: a jurisdiction of this machine has closed meanwhile. */
+static int demo_over(void)
+{
+    struct vd_ruling r;
+    if (!demo)
+        return 0;
+    vd_cli_gate_tick(&stage.gate);
+    if (vd_gate_source(stage.gate.gate, "local-file", 0, &r) >= 0 &&
+        vd_gate_phase_of(stage.gate.gate) == VD_GATE_RUNNING)
+        return 0;
+    vd_cli_warn("a jurisdiction of this machine closed: the demonstration ends (R60)");
+    return 1;
+}
+
+static void demo_end(void)
+{
+    vd_cli_gate_close(&stage.gate, NULL);
+    if (stage.dir[0] && nftw(stage.dir, forget_one, 16, FTW_DEPTH | FTW_PHYS))
+        vd_cli_warn("%s is still there: %s", stage.dir, strerror(errno));
+}
+
 static void greet(struct vd_server *s, const struct vd_config *c, const char *state)
 {
     char token[65] = "";
@@ -128,6 +210,9 @@ static void greet(struct vd_server *s, const struct vd_config *c, const char *st
         printf("listening on http://%s%s%s:%d\n", strchr(c->address, ':') ? "[" : "", c->address,
                strchr(c->address, ':') ? "]" : "", vd_server_port(s));
     printf("state in %s\n", state);
+    if (demo)
+        printf("open it in a browser, press \"Sign in as demo\", then Alerts; Ctrl-C ends it and "
+               "everything is forgotten\n");
     if (token[0])
         printf("set up the first user with this token, once: %s\n", token);
     fflush(stdout);
@@ -143,7 +228,11 @@ static int run_serve(int argc, char **args)
     const struct rlimit none = {0, 0};
     (void)argc;
     (void)args;
-    int rc = c ? load(c, state, sizeof state) : vd_cli_fail(VD_E_NOMEM, "no memory left");
+    int rc = c ? 0 : vd_cli_fail(VD_E_NOMEM, "no memory left");
+    if (!rc && demo)
+        rc = demo_begin();
+    if (!rc)
+        rc = load(c, state, sizeof state);
     if (rc)
         goto done;
     (void)setrlimit(RLIMIT_CORE, &none); /* faces and keys are in memory (R75) */
@@ -155,6 +244,8 @@ static int run_serve(int argc, char **args)
     const struct vd_server_options o = {.config = c, .state = state, .version = VD_VERSION};
     if (!st)
         st = vd_server_open(&s, &o, &err);
+    if (!st && demo)
+        st = vd_server_demo(s, stage.clip, stage.picture, &err);
     if (st) {
         rc = vd_cli_fail_err(st, &err);
         goto done;
@@ -163,7 +254,7 @@ static int run_serve(int argc, char **args)
     vd_notify("READY=1");
     const int64_t dog = vd_notify_watchdog_ns();
     int64_t fed = 0;
-    while (!stop_asked) {
+    while (!stop_asked && !demo_over()) {
         vd_server_tick(s);
         const int64_t now = vd_clock_system()->mono_ns(NULL);
         if (dog && now - fed > dog / 3) {
@@ -179,6 +270,8 @@ static int run_serve(int argc, char **args)
     vd_notify("STOPPING=1");
 done:
     vd_server_close(&s);
+    if (demo)
+        demo_end();
     if (c)
         vd_wipe(c, sizeof *c);
     free(c);
@@ -232,6 +325,10 @@ static const struct vd_opt serve_opts[] = {
     VD_OPTS_JSON,
     {"config", 'c', VD_OPT_STRING, &config_file, "FILE",
      "The configuration. Default: none; loopback, and state as below.", 0, 0},
+    {"demo", 0, VD_OPT_FLAG, &demo, NULL,
+     "Play the crowd of `make demo` in place of a camera, in a state that is forgotten at the end, "
+     "under the evaluation pack.",
+     0, 0},
     {"port", 'p', VD_OPT_INT, &port, "N",
      "Port on loopback; 0: any that is free. Default: the configuration's, then 8417.", 0, 65535},
     VD_OPTS_STATE,

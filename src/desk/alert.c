@@ -89,11 +89,32 @@ struct reading {
     struct vd_ruling r;
 };
 
+/* Of recorded files (RECORDED in list.h): what the evaluation pack shows on this machine, while
+ * every jurisdiction that it answers to is open. */
+static int recorded_may(const struct vd_standing *s, int32_t n, const struct vd_person *who,
+                        const struct vd_now *now, struct vd_ruling *r)
+{
+    const struct vd_party me = {"local-file", "evaluation", NULL};
+    const struct vd_question q = {.act = VD_ACT_DISPLAY,
+                                  .purpose = "evaluation",
+                                  .camera = me,
+                                  .controller = me,
+                                  .operator_ = me};
+    if (!vd_person_may(who, VD_RIGHT_SEE_ALERT, now->wall_ns, r))
+        return 0;
+    for (int32_t i = 0; i < n; i++)
+        if (s[i].state && !vd_standing_open(&s[i], now, r))
+            return 0;
+    return vd_state_may(s, n, &q, now, r);
+}
+
 static vd_status ask(void *opaque, const struct vd_standing *s, int32_t n, const struct vd_now *now,
                      struct vd_err *err)
 {
     struct reading *q = opaque;
     (void)err;
+    if (strcmp(q->jurisdiction, "evaluation") == 0)
+        return recorded_may(s, n, q->who, now, &q->r) ? VD_OK : VD_E_DENIED;
     return vd_access_may_read(vd_standing_find(s, n, q->jurisdiction), q->who, q->reference, now,
                               &q->r)
                ? VD_OK

@@ -12,7 +12,7 @@
 #include "desk/inside.h"
 
 #define KIND_PLAN       "plan"
-#define KIND_AUTHORITY  "authority"
+#define KIND_AUTHORITY  VD_KIND_AUTHORITY
 #define KIND_EVALUATION "evaluation"
 #define PLAN_HEAD       512
 
@@ -321,8 +321,8 @@ static vd_status judge(void *opaque, const struct vd_standing *s, int32_t n,
     return VD_E_DENIED;
 }
 
-static vd_status deployment_row(struct vd_desk *d, const struct vd_authority *a,
-                                struct vd_store_id *id, struct vd_err *err)
+vd_status vd_desk_deployment_row(struct vd_desk *d, const struct vd_authority *a,
+                                 struct vd_store_id *id, struct vd_err *err)
 {
     struct vd_store_deployment row = {.starts_ns = a->start_ns,
                                       .ends_ns = a->end_ns,
@@ -388,7 +388,7 @@ static vd_status sign_plan(struct vd_desk *d, const struct vd_person *officer, c
     vd_desk_now(d, &now);
     st = vd_store_document_add(d->store, KIND_AUTHORITY, buf, n, now.wall_ns, &seq, err);
     if (!st && !g.missing)
-        st = deployment_row(d, g.a, id, err);
+        st = vd_desk_deployment_row(d, g.a, id, err);
     if (!st) {
         const struct vd_audit_field f[] = {VD_DIGEST("authority", doc.digest),
                                            VD_NUMBER("signatures", doc.sig_n),

@@ -90,6 +90,7 @@ struct vd_run_options {
     int64_t entries, unconfirmed, composed_ns;
     const char *const *url; /**< of the authority's cameras, in its order; NULL: not connected */
     int32_t threads;        /**< 0: one a core */
+    int64_t again_ns;       /**< pause after a recording's end, before it plays again; 0: 1 s */
     /** After an alert is durable. On the run's thread. */
     void (*on_alert)(void *opaque, const struct vd_decision *d, const struct vd_alert *a);
     /** Pictures for people who watch (watch/watch.h). Both or neither. */

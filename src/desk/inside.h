@@ -70,6 +70,10 @@ vd_status vd_desk_documents_walk(struct vd_desk *d, const char *kind,
                                  vd_status (*fn)(void *opaque, char *bytes, size_t n, int64_t at_ns,
                                                  struct vd_err *err),
                                  void *opaque, struct vd_err *err);
+#define VD_KIND_AUTHORITY "authority" /* of documents */
+/** The row of an authority that is in the store. */
+vd_status vd_desk_deployment_row(struct vd_desk *d, const struct vd_authority *a,
+                                 struct vd_store_id *id, struct vd_err *err);
 /** The signed authority with this digest; free(*bytes). */
 vd_status vd_desk_authority_find(struct vd_desk *d, const uint8_t digest[32], char **bytes,
                                  size_t *n, struct vd_err *err);

@@ -191,6 +191,22 @@ VD_MUST_CHECK vd_status vd_desk_list_freeze(struct vd_desk *d, const struct vd_p
                                             const struct vd_store_id *list, const char *deployment,
                                             double fmr, struct vd_list_loaded *out,
                                             struct vd_err *err);
+/* RECORDED: a file of this machine in place of a camera, under the built-in evaluation pack. The
+ * gate is that of files (law/gate.h): nothing live, no recipient, no export, and every jurisdiction
+ * that this machine answers to must be open. So there is no authority, and the list counts as it
+ * stands; alerts are kept, judged, recorded and erased like all others. */
+
+/** Load a list whose jurisdiction is the evaluation pack; VD_E_DENIED: it is another. */
+VD_MUST_CHECK vd_status vd_desk_recorded_load(struct vd_desk *d, const struct vd_store_id *list,
+                                              float threshold, struct vd_list_loaded *out,
+                                              struct vd_err *err);
+/** Make a deployment of it that vd_desk_run_start() takes. Its camera is "local-file".
+ *  model: vd_engine_digest(). */
+VD_MUST_CHECK vd_status vd_desk_recorded(struct vd_desk *d, const char *actor,
+                                         const struct vd_list_loaded *l, const uint8_t model[32],
+                                         double threshold, struct vd_store_id *id,
+                                         struct vd_err *err);
+
 /** A list by its name or its id in hexadecimal (or the first 6 digits and more of it). */
 VD_MUST_CHECK vd_status vd_desk_list_find(struct vd_desk *d, const char *text,
                                           struct vd_store_watchlist *out, struct vd_err *err);

@@ -182,18 +182,20 @@ static int over(enum vd_gate_no no)
 static void *run_main(void *arg)
 {
     struct vd_desk_run *r = arg;
-    int64_t began_ns = INT64_MIN / 2;
+    int64_t began_ns = INT64_MIN / 2, again_ns = INT64_MIN;
     while (!atomic_load(&r->ending)) {
         const enum vd_gate_no no = ask(r);
         const int64_t now = vd_clock_system()->mono_ns(NULL);
         if (over(no))
             break;
-        if (no != VD_GATE_YES || now - began_ns < AGAIN_NS) {
+        if (no != VD_GATE_YES || now - began_ns < AGAIN_NS || now < again_ns) {
             vd_clock_system()->sleep_ns(NULL, PAUSE_NS);
             continue;
         }
         began_ns = now;
         watch_once(r);
+        if (r->o.again_ns)
+            again_ns = vd_clock_system()->mono_ns(NULL) + r->o.again_ns;
     }
     return NULL;
 }
@@ -214,6 +216,11 @@ static vd_status open_gate(void *opaque, const struct vd_standing *s, int32_t n,
     struct start *g = opaque;
     struct vd_desk_run *r = g->r;
     float fmr = 0;
+    if (vd_policy_is_evaluation(&r->pack)) { /* RECORDED in list.h */
+        const struct vd_gate_sink sink = vd_desk_sink(r->d);
+        return vd_gate_open_files(&r->gate, s, n, r->a.threshold, &sink, g->actor, now, &g->ruling,
+                                  err);
+    }
     struct vd_loaded l = {.entries = r->o.entries,
                           .composed_ns = r->o.composed_ns,
                           .unconfirmed = r->o.unconfirmed,

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "law/audit_entry.h"
+#include "law/entry.h"
 #include "server/api.h"
 
 #define USERS_MAX 100
@@ -137,7 +138,11 @@ void vd_get_setup(struct vd_request *r)
     if (st)
         vd_reply_status(r, st, &err);
     else
-        vd_reply_json(r, 200, json_pack("{s:b}", "needed", n == 0));
+        vd_reply_json(r, 200,
+                      s->demo_password[0]
+                          ? json_pack("{s:b, s:{s:s, s:s}}", "needed", n == 0, "demo", "name",
+                                      "demo", "password", s->demo_password)
+                          : json_pack("{s:b}", "needed", n == 0));
     free(u);
 }
 
@@ -441,6 +446,11 @@ static json_t *names_json(const struct vd_names *n)
 static void pack_words(json_t *o, const struct vd_policy *p, const char *language)
 {
     char text[4096];
+    json_t *sources = json_array();
+    for (const char *const *x = vd_entry_sources; *x; x++)
+        if (!vd_names_have(&p->banned_sources, *x))
+            json_array_append_new(sources, json_string(*x));
+    json_object_set_new(o, "sources", sources);
     json_object_set_new(o, "purposes", names_json(&p->purposes));
     json_object_set_new(o, "categories", names_json(&p->categories));
     json_object_set_new(o, "references", names_json(&p->references));

@@ -74,6 +74,7 @@ struct vd_server {
     int keep_known;
     int64_t begun_ns, ticked_ns, kept_ns;
     atomic_int ready;
+    char demo_password[33]; /* of the demonstration's operator; "" = this is none */
 };
 
 /** The server and the person behind a request; 0 when an answer was made instead. */
@@ -89,6 +90,10 @@ VD_MUST_CHECK vd_status vd_server_engine(struct vd_server *s, vd_engine **e, str
 json_t *vd_policies_json(struct vd_server *s, const char *language);
 
 /* running.c */
+/** A fresh one. */
+VD_MUST_CHECK vd_status vd_server_engine_new(struct vd_server *s, vd_engine **e,
+                                             struct vd_err *err);
+void vd_running_free(struct vd_running **x);
 VD_MUST_CHECK vd_status vd_server_start(struct vd_server *s, const struct vd_person *who,
                                         const struct vd_store_id *id, struct vd_err *err);
 /** The false match rate that the recogniser's manifest states at this threshold, per comparison; 0:

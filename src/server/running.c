@@ -14,7 +14,7 @@
 #define WEAKEST_FACE 0.35f /* as vedette watch: part of the models' digest */
 #define LISTS        64
 
-static vd_status engine_open(struct vd_server *s, vd_engine **e, struct vd_err *err)
+vd_status vd_server_engine_new(struct vd_server *s, vd_engine **e, struct vd_err *err)
 {
     struct vd_engine_options o;
     vd_engine_options_default(&o);
@@ -28,7 +28,7 @@ static vd_status engine_open(struct vd_server *s, vd_engine **e, struct vd_err *
 vd_status vd_server_engine(struct vd_server *s, vd_engine **e, struct vd_err *err)
 {
     pthread_mutex_lock(&s->engine_lock);
-    const vd_status st = s->engine ? VD_OK : engine_open(s, &s->engine, err);
+    const vd_status st = s->engine ? VD_OK : vd_server_engine_new(s, &s->engine, err);
     *e = s->engine;
     if (st)
         pthread_mutex_unlock(&s->engine_lock);
@@ -89,7 +89,7 @@ static vd_status cameras(struct vd_server *s, struct vd_running *x, const struct
                                a->camera_n ? a->camera[0].id : "one");
 }
 
-static void running_free(struct vd_running **x)
+void vd_running_free(struct vd_running **x)
 {
     if (!*x)
         return;
@@ -139,7 +139,7 @@ vd_status vd_server_start(struct vd_server *s, const struct vd_person *who,
     if (!st)
         st = take_place(s, id, &dep->authority, x, &slot, err);
     if (!st)
-        st = engine_open(s, &x->engine, err);
+        st = vd_server_engine_new(s, &x->engine, err);
     if (!st)
         st = list_find(s->desk, &dep->authority, x->engine, &x->list, err);
     if (!st && atomic_load(&s->closing))
@@ -167,7 +167,7 @@ vd_status vd_server_start(struct vd_server *s, const struct vd_person *who,
         }
         pthread_mutex_unlock(&s->run_lock);
     }
-    running_free(&x);
+    vd_running_free(&x);
     free(dep);
     return st;
 }
@@ -205,7 +205,7 @@ static void end_one(struct vd_server *s, int i)
         vd_log(VD_LOG_ERROR, "the record of a deployment's end: %s", err.msg);
         return; /* it stays, ended: the next tick tries again */
     }
-    running_free(&s->running[i]);
+    vd_running_free(&s->running[i]);
 }
 
 void vd_server_runs_tick(struct vd_server *s)
@@ -238,7 +238,7 @@ void vd_server_runs_stop(struct vd_server *s)
             json_array_append_new(kept,
                                   json_pack("{s:o, s:o}", "id", vd_json_id(v->id.b, VD_STORE_ID),
                                             "who", vd_json_string(s->running[i]->who)));
-            running_free(&s->running[i]);
+            vd_running_free(&s->running[i]);
         }
         free(v);
     }

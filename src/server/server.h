@@ -28,6 +28,10 @@ VD_MUST_CHECK vd_status vd_server_open(struct vd_server **out, const struct vd_s
 void vd_server_tick(struct vd_server *s);
 void vd_server_close(struct vd_server **s);
 int vd_server_port(const struct vd_server *s);
+/** Right after opening on a state that is new: play `clip` in place of a camera and look for the
+ * person of `picture`, under the evaluation pack; GET /setup tells the operator's password. */
+VD_MUST_CHECK vd_status vd_server_demo(struct vd_server *s, const char *clip, const char *picture,
+                                       struct vd_err *err);
 /** A fresh set-up token when nobody is set up yet; "" otherwise. */
 VD_MUST_CHECK vd_status vd_server_setup_token(struct vd_server *s, char token[65],
                                               struct vd_err *err);

@@ -149,9 +149,10 @@ def watchlist(s, miller, mason, picture, folder):
     field(miller, "Drop pictures here").set_input_files([picture, blank])
     form = miller.get_by_role("form", name="Add people")
     for label, text in (("Reason", "warrant 12/2026"), ("Legal basis", "warrant of the district court"),
-                        ("Source of the picture", "police-record"), ("Who holds it lawfully", "records office")):
+                        ("Who holds it lawfully", "records office")):
         if field(form, label).count() == 1:
             field(form, label).fill(text)
+    field(form, "Source of the picture").select_option("police-record")
     form.get_by_role("button", name="Check the pictures").click()
     drops = miller.get_by_role("list", name="Pictures")
     drops.get_by_text("Good", exact=True).wait_for()

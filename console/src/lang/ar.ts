@@ -238,7 +238,6 @@ export const ar: Words = {
   leave_out: "استبعاد",
   enrolled: "أُضيف: {n}",
   reason_hint: "مثلًا رقم المذكرة",
-  source_hint: "مثلًا police-record أو consent",
   holding: "من يحوزها قانونًا",
   holding_hint: "الجهة التي تشهد بذلك",
   image_date: "تاريخ الصورة",

@@ -237,7 +237,6 @@ export const en = {
   leave_out: "Leave out",
   enrolled: "Added: {n}",
   reason_hint: "For example a warrant’s number",
-  source_hint: "For example police-record, consent",
   holding: "Who holds it lawfully",
   holding_hint: "The office that attests to it",
   image_date: "Date of the picture",

@@ -238,7 +238,6 @@ export const fr: Words = {
   leave_out: "Écarter",
   enrolled: "Ajoutés : {n}",
   reason_hint: "Par exemple le numéro d’un mandat",
-  source_hint: "Par exemple police-record, consent",
   holding: "Détenteur légitime",
   holding_hint: "Le service qui l’atteste",
   image_date: "Date de l’image",
