@@ -37,6 +37,7 @@ function Queue({ items, at }: { items: api.Alert[]; at: string }): JSX.Element {
             <span class="end">
               <Tag tone={TONES[a.phase]}>{word("phase", a.phase)}</Tag>
               {a.phase === "open" && <Countdown to={a.expires_at} />}
+              {a.claimed_by && <Tag>{t("claimed_by", { who: a.claimed_by })}</Tag>}
             </span>
           </a>
         </li>
@@ -168,6 +169,38 @@ function Decide({ a, done }: { a: api.Alert; done: () => void }): JSX.Element {
   );
 }
 
+/** So that two people do not start on the same one; it lapses by itself. */
+function Claiming({ a, again }: { a: api.Alert; again: () => void }): JSX.Element {
+  const { busy, error, act } = useAct();
+  const own = a.claimed_by === myName();
+  const take = (): void => void act(() => api.post(`alerts/${a.id}/claim`)).then(again);
+  useEffect(() => onKey((key) => key === "c" && (take(), true)), [a.id]);
+  return (
+    <div class="claiming">
+      {own ? (
+        <>
+          {t("claimed_me")}{" "}
+          <button
+            type="button"
+            class="plain"
+            disabled={busy}
+            onClick={() => void act(() => api.call("DELETE", `alerts/${a.id}/claim`)).then(again)}
+          >
+            {t("unclaim")}
+          </button>
+        </>
+      ) : a.claimed_by ? (
+        <Tag tone="warn">{t("claimed_by", { who: a.claimed_by })}</Tag>
+      ) : (
+        <button type="button" class="plain" disabled={busy} onClick={take}>
+          {t("claim")}
+        </button>
+      )}
+      <Problem error={error} />
+    </div>
+  );
+}
+
 function Claim({ id, reload }: { id: string; reload: () => void }): JSX.Element {
   const one = useLoad(() => api.get<api.Alert>(`alerts/${id}`), [id], ["alert.adjudicated", "alert.engaged",
     "alert.outcome", "alert.expired", "alert.held", "alert.released", "alert.claimed"]); // prettier-ignore
@@ -228,7 +261,12 @@ function Detail({ a, again }: { a: api.Alert; again: () => void }): JSX.Element 
           />
         </div>
       </div>
-      {shown.phase === "open" && can("judge") && !mine && <Decide a={a} done={again} key={a.id} />}
+      {shown.phase === "open" && can("judge") && !mine && (
+        <>
+          <Claiming a={a} again={again} />
+          <Decide a={a} done={again} key={a.id} />
+        </>
+      )}
       {shown.phase === "open" && mine && <p class="note">{t("waits_for_second")}</p>}
       {a.reviews.length > 0 && (
         <section>

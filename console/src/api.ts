@@ -102,6 +102,7 @@ export interface Camera {
   id: string;
   state?: string;
   preview?: boolean;
+  added?: boolean;
   deployment?: string | null;
   frames?: number;
   width?: number;

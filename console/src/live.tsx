@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { number, t, word } from "./i18n";
+import { can } from "./rights";
 import { useRunning } from "./stop";
 import { Busy, Countdown, Empty, Facts, Said, Tag, type Tone, useLoad } from "./ui";
 
@@ -119,19 +120,21 @@ export function LivePage(): JSX.Element {
           ) : (
             <ul class="wall">
               {list.map((c) => {
-                const shows = c.preview !== false && (c.preview === true || c.state !== undefined);
+                const shows = c.preview === true && can("see_alert");
                 const stream = shows && streams < STREAMS && ++streams > 0;
                 return (
                   <li key={c.id}>
                     {shows ? (
                       stream ? <Stream id={c.id} /> : <Stills id={c.id} />
                     ) : (
-                      <div class="nopicture">{t(runs.length ? "no_preview" : "camera_idle")}</div>
+                      <div class="nopicture">
+                        {t(c.preview ? "preview_not_yours" : runs.length ? "no_preview" : "camera_idle")}
+                      </div>
                     )}
                     <p>
                       <strong>{c.id}</strong>
                       {c.state && <Tag tone={tone(c.state)}>{word("camera", c.state)}</Tag>}
-                      {c.fps !== undefined && <span>{t("fps", { n: number(c.fps) })}</span>}
+                      {c.state === "live" && c.fps !== undefined && <span>{t("fps", { n: number(c.fps) })}</span>}
                       {c.trouble && <Said text={c.trouble} />}
                     </p>
                   </li>

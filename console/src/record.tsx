@@ -4,8 +4,9 @@ import { useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { language, moment, number, t, word } from "./i18n";
 import { verify } from "./proof";
+import { Reports } from "./reports";
 import { can } from "./rights";
-import { ask, Busy, Empty, Facts, Field, Form, Hex, Problem, Said, say, Table, Tag, useAct, useLoad } from "./ui";
+import { ask, Busy, Dialog, Empty, Facts, Field, Form, Hex, Problem, Said, say, Table, Tag, useAct, useLoad } from "./ui";
 
 interface Entry {
   v: number;
@@ -30,6 +31,9 @@ function Log(): JSX.Element {
   const size = system.data?.audit_entries ?? 0;
   const { busy, error, act } = useAct();
   const [proof, setProof] = useState("");
+  const [one, setOne] = useState<{ seq: number; entry: string; proof: string } | null>(null);
+  const prove = (seq: number): Promise<boolean> =>
+    act(async () => setOne(await api.get(`audit/entries/${seq}/proof`)));
   const items = (page.data?.items ?? []).filter(
     (e) =>
       (!kind || e.kind.startsWith(kind)) &&
@@ -89,6 +93,17 @@ function Log(): JSX.Element {
         </label>
       </div>
       <Problem error={error} />
+      {one && (
+        <Dialog title={`${t("proof")} ${one.seq}`} close={() => setOne(null)}>
+          <p>{t("proof_text")}</p>
+          <pre dir="ltr" lang="en" tabIndex={0}>
+            {one.entry}
+          </pre>
+          <pre dir="ltr" lang="en" tabIndex={0}>
+            {one.proof}
+          </pre>
+        </Dialog>
+      )}
       {proof && (
         <p class="note" role="status">
           {proof}
@@ -121,7 +136,10 @@ function Log(): JSX.Element {
                     ))}
                   </td>
                   <td>
-                    <Hex value={e.prev} />
+                    <Hex value={e.prev} />{" "}
+                    <button type="button" class="plain" onClick={() => void prove(e.seq)}>
+                      {t("proof")} <span class="hidden">{e.seq}</span>
+                    </button>
                   </td>
                 </tr>
               ))}
@@ -304,6 +322,7 @@ export function RecordPage(): JSX.Element {
       <RetentionState />
       {can("read_log") && (
         <>
+          <Reports />
           <Checkpoint />
           <Log />
         </>

@@ -190,7 +190,7 @@ function Cameras(): JSX.Element {
                     <button
                       type="button"
                       class="plain"
-                      disabled={busy}
+                      disabled={busy || !can("users")}
                       onClick={() =>
                         void act(async () =>
                           setReport(await api.post<Record<string, unknown>>(`cameras/${encodeURIComponent(c.id)}/test`)),
@@ -199,6 +199,18 @@ function Cameras(): JSX.Element {
                     >
                       {t("camera_test")}
                     </button>
+                    {c.added && can("users") && (
+                      <button
+                        type="button"
+                        class="plain danger"
+                        disabled={busy}
+                        onClick={() =>
+                          void act(() => api.call("DELETE", `cameras/${encodeURIComponent(c.id)}`)).then(list.reload)
+                        }
+                      >
+                        {t("remove")}
+                      </button>
+                    )}
                   </td>
                 </tr>
               ))}
