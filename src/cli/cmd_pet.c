@@ -558,7 +558,7 @@ static int run_poster(int argc, char **args)
     int rc = card_id(args[0], &id);
     if (!rc)
         rc = begin(&s, 0);
-    if (!rc && vd_shelter_poster(s, &id, url, &html, &err))
+    if (!rc && vd_shelter_poster(s, &id, url, NULL, NULL, &html, &err))
         rc = vd_cli_fail_err(VD_E_FORMAT, &err);
     if (!rc && vd_file_write(output, html, strlen(html), &err))
         rc = vd_cli_fail_err(VD_E_IO, &err);

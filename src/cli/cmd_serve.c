@@ -14,11 +14,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/desk_cli.h"
+#include "cli/serve_pet.h"
 #include "server/server.h"
 
 #define TURN_NS (VD_SECOND_NS / 20)
 
-static const char *config_file;
+static const char *config_file, *profile;
 static int32_t port = -1, demo;
 static volatile sig_atomic_t stop_asked, reload_asked;
 
@@ -229,6 +230,9 @@ static int run_serve(int argc, char **args)
     (void)argc;
     (void)args;
     int rc = c ? 0 : vd_cli_fail(VD_E_NOMEM, "no memory left");
+    const int pet = profile && !strcmp(profile, "pet");
+    if (!rc && ((profile && !pet && strcmp(profile, "face") != 0) || (pet && demo)))
+        rc = vd_cli_usage("serve", "--profile is face or pet, and the demo is of faces");
     if (!rc && demo)
         rc = demo_begin();
     if (!rc)
@@ -240,6 +244,10 @@ static int run_serve(int argc, char **args)
     make_parents(state);
     signals();
     vd_log_setup(VD_LOG_INFO, log_line, NULL);
+    if (pet) {
+        rc = vd_serve_pet(c, state, &stop_asked);
+        goto done;
+    }
     vd_status st = vd_config_secrets(c, &err);
     const struct vd_server_options o = {.config = c, .state = state, .version = VD_VERSION};
     if (!st)
@@ -331,6 +339,10 @@ static const struct vd_opt serve_opts[] = {
      0, 0},
     {"port", 'p', VD_OPT_INT, &port, "N",
      "Port on loopback; 0: any that is free. Default: the configuration's, then 8417.", 0, 65535},
+    {"profile", 0, VD_OPT_STRING, &profile, "WHICH",
+     "face, or pet: a shelter's public pages for lost and found animals, which need no policy pack "
+     "and hold no list of people (docs/pets.md). Default: face.",
+     0, 0},
     VD_OPTS_STATE,
     VD_OPTS_END};
 static const struct vd_opt check_opts[] = {VD_OPTS_JSON, VD_OPTS_END};

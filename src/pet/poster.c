@@ -70,7 +70,7 @@ static void qr(struct page *p, const char *url)
     QRcode_free(c);
 }
 
-static void photo(struct page *p, struct vd_shelter *s, const struct vd_store_id *id)
+static void inline_photo(struct page *p, struct vd_shelter *s, const struct vd_store_id *id)
 {
     uint8_t *jpeg = malloc(VD_SHELTER_JPEG_MAX);
     size_t n = 0;
@@ -88,8 +88,14 @@ static void photo(struct page *p, struct vd_shelter *s, const struct vd_store_id
     free(jpeg);
 }
 
+const char vd_shelter_poster_css[] =
+    "@page{size:A4;margin:12mm}.poster{font-family:sans-serif;text-align:center;margin:0}"
+    ".poster h1{font-size:64pt;margin:0;letter-spacing:.05em}.poster h2{font-size:26pt;margin:.2em}"
+    ".poster img{max-width:100%;max-height:125mm}.poster p{font-size:15pt;margin:.4em}"
+    ".qr{width:45mm;height:45mm}";
+
 vd_status vd_shelter_poster(struct vd_shelter *s, const struct vd_store_id *id, const char *url,
-                            char **html, struct vd_err *err)
+                            const char *css, const char *photo, char **html, struct vd_err *err)
 {
     struct vd_store_pet c;
     char when[32];
@@ -102,20 +108,24 @@ vd_status vd_shelter_poster(struct vd_shelter *s, const struct vd_store_id *id, 
     vd_time_format(c.at_ns, when, sizeof when);
     const char *what = c.kind == VD_PET_LOST ? "LOST" : "FOUND";
     const char *animal = vd_pet_species_name((enum vd_pet_species)c.species);
-    add(&p,
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>%s: %s</title><style>"
-        "@page{size:A4;margin:12mm}body{font-family:sans-serif;text-align:center;margin:0}"
-        "h1{font-size:64pt;margin:0;letter-spacing:.05em}h2{font-size:26pt;margin:.2em}"
-        "img{max-width:100%%;max-height:125mm}p{font-size:15pt;margin:.4em}"
-        ".qr{width:45mm;height:45mm}</style><h1>%s</h1><h2>%s",
-        what, animal, what, c.species == VD_PET_DOG ? "Dog" : "Cat");
+    add(&p, "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>%s: %s</title>", what,
+        animal);
+    if (css)
+        add(&p, "<link rel=\"stylesheet\" href=\"%s\">", css);
+    else
+        add(&p, "<style>%s</style>", vd_shelter_poster_css);
+    add(&p, "<body class=\"poster\"><h1>%s</h1><h2>%s", what,
+        c.species == VD_PET_DOG ? "Dog" : "Cat");
     if (c.name[0]) {
         add(&p, " &ldquo;");
         escaped(&p, c.name);
         add(&p, "&rdquo;");
     }
     add(&p, "</h2>");
-    photo(&p, s, id);
+    if (photo && c.pictures)
+        add(&p, "<img alt=\"\" src=\"%s\">", photo);
+    else if (!photo)
+        inline_photo(&p, s, id);
     add(&p, "<p>");
     escaped(&p, c.about);
     add(&p, "</p><p><strong>%.10s</strong> ", when);

@@ -116,9 +116,12 @@ VD_MUST_CHECK vd_status vd_shelter_import(struct vd_shelter *s, const char *path
                                           const char *source, struct vd_shelter_import *out,
                                           struct vd_err *err);
 
-/** A page to print: picture, words, and a QR code of `url` (NULL: none). Heap text, free(). */
+/** A page to print: picture, words, and a QR code of `url` (NULL: none). With css and photo it
+ *  refers to these addresses, else it is one file with all in it. Heap text, free(). */
 VD_MUST_CHECK vd_status vd_shelter_poster(struct vd_shelter *s, const struct vd_store_id *id,
-                                          const char *url, char **html, struct vd_err *err);
+                                          const char *url, const char *css, const char *photo,
+                                          char **html, struct vd_err *err);
+extern const char vd_shelter_poster_css[];
 /** "YYYY-MM-DD" to the noon of that day; 0 when it is no date. */
 int64_t vd_shelter_date(const char *text);
 /** 15 digits, spaces and dashes left out, into chip; -1 when it is no microchip's number. */

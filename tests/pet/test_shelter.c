@@ -355,8 +355,9 @@ static void a_poster_says_no_more_than_it_should(void **state)
     r.contact = "anna 0170 555";
     snprintf(r.card.name, sizeof r.card.name, "<script>alert(1)</script>");
     assert_int_equal(vd_shelter_report(p.s, &r, &m, &err), VD_OK);
-    assert_int_equal(vd_shelter_poster(p.s, &m.id, "https://x.example/pets/1?a&b", &html, &err),
-                     VD_OK);
+    assert_int_equal(
+        vd_shelter_poster(p.s, &m.id, "https://x.example/pets/1?a&b", NULL, NULL, &html, &err),
+        VD_OK);
     assert_non_null(strstr(html, "LOST"));
     assert_non_null(strstr(html, "<svg class=\"qr\""));
     assert_non_null(strstr(html, "&lt;script&gt;"));
@@ -367,7 +368,7 @@ static void a_poster_says_no_more_than_it_should(void **state)
     assert_null(strstr(html, m.secret));
     free(html);
     memset(long_url, 'a', sizeof long_url - 1);
-    assert_int_equal(vd_shelter_poster(p.s, &m.id, long_url, &html, &err), VD_E_LIMIT);
+    assert_int_equal(vd_shelter_poster(p.s, &m.id, long_url, NULL, NULL, &html, &err), VD_E_LIMIT);
     assert_null(html);
     end(&p);
 }
