@@ -10,12 +10,13 @@
 #include "cli/desk_cli.h"
 #include "desk/alert.h"
 #include "desk/list.h"
+#include "desk/reports.h"
 
 #define PAGE    64
 #define PICTURE (12u << 20)
 
-static const char *deployment, *reference, *out_file, *reason, *until, *action = "none", *ground,
-                                                                       *asked, *factors;
+static const char *deployment, *reference, *out_file, *reason, *until,
+    *action = "none", *ground, *asked, *factors, *language, *contact;
 static int32_t minutes;
 static int confirmed, false_alert, want_reference_image;
 
@@ -174,6 +175,24 @@ static vd_status engage(struct vd_desk *d, const struct vd_person *who,
     return vd_desk_engage(d, who, id, err);
 }
 
+static vd_status doubt(struct vd_desk *d, const struct vd_person *who, const struct vd_store_id *id,
+                       struct vd_err *err)
+{
+    return vd_desk_doubt(d, who, id, err);
+}
+
+static vd_status notice(struct vd_desk *d, const struct vd_person *who,
+                        const struct vd_store_id *id, struct vd_err *err)
+{
+    struct vd_desk_made made;
+    vd_status st = vd_desk_notice_stopped(d, who, id, language, contact, &made, err);
+    if (!st) {
+        st = vd_file_write(out_file, made.html, strlen(made.html), err);
+        vd_desk_report_free(&made);
+    }
+    return st;
+}
+
 static vd_status outcome(struct vd_desk *d, const struct vd_person *who,
                          const struct vd_store_id *id, struct vd_err *err)
 {
@@ -241,12 +260,32 @@ static int run_engage(int argc, char **args)
     return with_alert(args[0], "engage", engage);
 }
 
+static int run_doubt(int argc, char **args)
+{
+    (void)argc;
+    return with_alert(args[0], "doubt", doubt);
+}
+
+static int run_notice(int argc, char **args)
+{
+    (void)argc;
+    if (!out_file || !contact)
+        return vd_cli_usage("alert notice", "--out FILE.html and --contact TEXT are needed");
+    return with_alert(args[0], "notice", notice);
+}
+
 static int run_outcome(int argc, char **args)
 {
     (void)argc;
     if (confirmed == false_alert)
         return vd_cli_usage("alert outcome", "either --confirmed or --false-alert");
-    return with_alert(args[0], "outcome", outcome);
+    const int rc = with_alert(args[0], "outcome", outcome);
+    if (!rc && false_alert && !vd_cli.json)
+        printf("Offer the person the notice that is theirs: vedette alert notice %s --contact TEXT "
+               "--out "
+               "notice.html\n",
+               args[0]);
+    return rc;
 }
 
 static int run_hold(int argc, char **args)
@@ -281,6 +320,14 @@ static const struct vd_opt picture_opts[] = {
     VD_OPTS_END};
 static const struct vd_opt review_opts[] = {
     {"factors", 0, VD_OPT_STRING, &factors, "TEXT", "What the verdict rests on.", 0, 0},
+    VD_OPTS_JSON,
+    VD_OPTS_DESK,
+    VD_OPTS_END};
+static const struct vd_opt notice_opts[] = {
+    {"out", 0, VD_OPT_STRING, &out_file, "FILE", "Where to write the page (HTML, for printing).", 0,
+     0},
+    {"contact", 0, VD_OPT_STRING, &contact, "TEXT", "Where to complain.", 0, 0},
+    {"language", 0, VD_OPT_STRING, &language, "WORD", "en or fr. Default: en.", 0, 0},
     VD_OPTS_JSON,
     VD_OPTS_DESK,
     VD_OPTS_END};
@@ -328,6 +375,17 @@ VERB(review, "review", "ALERT match|no-match ", "judge an alert",
      review_opts, 2, run_review);
 VERB(engage, "engage", "ALERT ", "say that somebody speaks to the person now",
      "Records that an engagement officer speaks to the person.", plain_opts, 1, run_engage);
+VERB(
+    doubt, "doubt", "ALERT ", "say that it may be somebody else",
+    "Records that whoever speaks to the person doubts the alert. From now on five minutes are the\n"
+    "limit; after them supervisors get a notice.",
+    plain_opts, 1, run_doubt);
+VERB(notice, "notice", "ALERT --contact TEXT --out FILE ",
+     "a page for a person who was stopped wrongly",
+     "Writes a page for the person who was stopped because of a false alert: what happened, what "
+     "is\n"
+     "kept and until when, what they can ask for, and where to complain.",
+     notice_opts, 1, run_notice);
 VERB(outcome, "outcome", "ALERT --confirmed|--false-alert ", "record what came of it",
      "Records what an engagement came to.", outcome_opts, 1, run_outcome);
 VERB(hold, "hold", "ALERT --reason TEXT --until DATE ", "keep an alert past its limit",

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "desk/inside.h"
 #include "law/access.h"
@@ -15,6 +16,8 @@
 /* The `role` column of the store's adjudications: which step of the case this row is. */
 #define STEP_REVIEW  "review"
 #define STEP_ENGAGE  "engage"
+#define STEP_DOUBT   "doubt"
+#define STEP_OVERRUN "overrun" /* the notice to supervisors was raised */
 #define STEP_OUTCOME "outcome"
 
 static const char *const actions[VD_ACTIONS] = {"none", "identity", "safeguard", "arrest",
@@ -27,6 +30,7 @@ struct loaded {
     struct vd_case c;
     struct vd_store_adjudication step[8];
     size_t steps;
+    int overrun; /* noticed already */
 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -51,6 +55,10 @@ static void replay(struct loaded *l)
         } else if (strcmp(a->role, STEP_ENGAGE) == 0) {
             who.roles = VD_ROLE_BIT(VD_ROLE_ENGAGEMENT_OFFICER);
             (void)vd_case_engage(&l->c, &who, a->at_ns, &r);
+        } else if (strcmp(a->role, STEP_DOUBT) == 0) {
+            l->c.doubt = 1;
+        } else if (strcmp(a->role, STEP_OVERRUN) == 0) {
+            l->overrun = 1;
         } else {
             struct vd_engagement o = {.confirmed = strncmp(a->decision, "confirmed", 9) == 0,
                                       .ground = "as recorded",
@@ -340,6 +348,76 @@ vd_status vd_desk_engage(struct vd_desk *d, const struct vd_person *who,
                          const struct vd_store_id *id, struct vd_err *err)
 {
     return with_case(d, who, id, "engage", engage, NULL, err);
+}
+
+static vd_status doubt(struct vd_desk *d, const struct vd_person *who, struct loaded *l,
+                       int64_t now_ns, void *opaque, struct vd_err *err)
+{
+    (void)opaque;
+    vd_status st = vd_desk_may(d, who, VD_RIGHT_ENGAGE, "doubt an alert", err);
+    if (st)
+        return st;
+    if (l->c.phase != VD_CASE_ENGAGED)
+        return vd_fail(err, VD_E_DENIED, "nobody speaks to a person on this alert: it is %s",
+                       vd_case_phase_name(l->c.phase));
+    if (l->c.doubt)
+        return VD_OK; /* said before */
+    l->c.doubt = 1;
+    return keep_step(d, who, l, STEP_DOUBT, "doubted", NULL, VD_AUDIT_ALERT_DOUBTED, now_ns, err);
+}
+
+vd_status vd_desk_doubt(struct vd_desk *d, const struct vd_person *who,
+                        const struct vd_store_id *id, struct vd_err *err)
+{
+    return with_case(d, who, id, "doubt an alert", doubt, NULL, err);
+}
+
+static vd_status overrun_one(struct vd_desk *d, const struct vd_store_id *id, size_t *raised,
+                             struct vd_err *err)
+{
+    static const struct vd_person service = {.name = "vedette"};
+    struct loaded *l = vd_zalloc(sizeof *l);
+    pthread_mutex_lock(&d->case_lock);
+    vd_status st = l ? load(d, id, l, err) : VD_E_NOMEM;
+    const int64_t now_ns = vd_desk_law_time(d);
+    if (!st && !l->overrun && vd_case_overrun(&l->c, now_ns)) {
+        st = keep_step(d, &service, l, STEP_OVERRUN, "raised", NULL, VD_AUDIT_ALERT_OVERRUN, now_ns,
+                       err);
+        if (!st) {
+            char hex[33];
+            id_text(id, hex);
+            vd_log(VD_LOG_WARN,
+                   "supervisors: somebody is kept on alert %.12s, which is doubted, for more than "
+                   "five "
+                   "minutes (R36)",
+                   hex);
+            (*raised)++;
+        }
+    }
+    pthread_mutex_unlock(&d->case_lock);
+    free(l);
+    return st == VD_E_NOTFOUND ? VD_OK : st; /* erased meanwhile */
+}
+
+vd_status vd_desk_alert_overruns(struct vd_desk *d, size_t *raised, struct vd_err *err)
+{
+    struct vd_store_alert row[64];
+    struct vd_store_alert_filter f = {.state = VD_STORE_ALERT_MATCH};
+    struct vd_store_id last;
+    size_t n = 0;
+    vd_status st;
+    *raised = 0;
+    do {
+        st = vd_store_alerts(d->store, &f, row, 64, &n, err);
+        for (size_t i = 0; i < n && !st; i++)
+            st = overrun_one(d, &row[i].id, raised, err);
+        if (n) {
+            last = row[n - 1].id;
+            f.after_id = &last;
+            f.after_at_ns = row[n - 1].at_ns;
+        }
+    } while (!st && n == 64);
+    return st;
 }
 
 static vd_status outcome(struct vd_desk *d, const struct vd_person *who, struct loaded *l,

@@ -9,6 +9,7 @@
 
 #include "desk/deploy.h"
 
+struct vd_desk_made; /* desk/reports.h */
 #define VD_CROP_MAX (512u << 10)
 
 struct vd_desk_alert {
@@ -39,9 +40,20 @@ VD_MUST_CHECK vd_status vd_desk_review(struct vd_desk *d, const struct vd_person
                                        const char *factors, struct vd_err *err);
 VD_MUST_CHECK vd_status vd_desk_engage(struct vd_desk *d, const struct vd_person *who,
                                        const struct vd_store_id *id, struct vd_err *err);
+/** Whoever speaks to the person is not sure that it is the one looked for: from now on five minutes
+ *  are the limit (R36, desk/chores.h (5)). Only who is engaged, or another engagement officer. */
+VD_MUST_CHECK vd_status vd_desk_doubt(struct vd_desk *d, const struct vd_person *who,
+                                      const struct vd_store_id *id, struct vd_err *err);
 VD_MUST_CHECK vd_status vd_desk_outcome(struct vd_desk *d, const struct vd_person *who,
                                         const struct vd_store_id *id, const struct vd_engagement *o,
                                         struct vd_err *err);
+/** What the person gets who was stopped on a false alert (R37): a page to print, with the alert's
+ * reference, what is kept and until when (R27), and where to complain. VD_E_DENIED: nobody was
+ * wrongly stopped on this alert. language: "en" or "fr". Free with vd_desk_report_free(). */
+VD_MUST_CHECK vd_status vd_desk_notice_stopped(struct vd_desk *d, const struct vd_person *who,
+                                               const struct vd_store_id *id, const char *language,
+                                               const char *contact, struct vd_desk_made *out,
+                                               struct vd_err *err);
 /** R25: keep past its limit, with a reason, or let go. */
 VD_MUST_CHECK vd_status vd_desk_hold(struct vd_desk *d, const struct vd_person *who,
                                      const struct vd_store_id *id, const char *reason,

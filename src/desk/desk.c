@@ -185,6 +185,7 @@ vd_status vd_desk_open(struct vd_desk **out, const struct vd_desk_options *o, st
     pthread_mutex_init(&d->run_lock, NULL);
     pthread_mutex_init(&d->case_lock, NULL);
     pthread_mutex_init(&d->keep_lock, NULL);
+    vd_desk_chores_begin(d);
     snprintf(d->dir, sizeof d->dir, "%s", o->dir);
     d->clock = o->clock ? o->clock : vd_clock_system();
     vd_status st = VD_OK;
@@ -233,6 +234,7 @@ void vd_desk_close(struct vd_desk **dp)
     *dp = NULL;
     struct vd_now now;
     struct vd_err err = {0};
+    vd_desk_chores_end(d);
     vd_desk_now(d, &now);
     if (d->audit) {
         if (now.mono_ns < d->last_mono_ns)

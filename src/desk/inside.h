@@ -3,7 +3,9 @@
 #define VD_DESK_INSIDE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
+#include "base/thread.h"
 #include "desk/deploy.h"
 #include "desk/reserve.h"
 #include "law/audit_note.h"
@@ -55,7 +57,29 @@ struct vd_desk {
     int64_t keep_saved_ns;
     int64_t kept_mono_ns;      /* when vd_desk_tick() last erased */
     pthread_mutex_t case_lock; /* before all: one verdict at a time */
+    struct vd_chores {
+        pthread_mutex_t lock; /* last: nothing is taken under it but the log's */
+        int64_t publish_wall_ns, anchor_mono_ns, late_mono_ns; /* when next; INT64_MIN = now */
+        int64_t overrun_mono_ns;                               /* the thread's that ticks */
+        int woken;                                             /* something ended since */
+        struct vd_thread thread;
+        atomic_int busy; /* 1 while the thread works */
+        struct vd_chores_due {
+            int publish, anchor, late;
+        } due; /* of the thread */
+    } chores;
 };
+
+/** chores.c. wake: something ended; tick: start what is due in the background; begin and end: with
+ *  the desk. publish_use: before a start (desk/chores.h (1)). */
+void vd_desk_chores_begin(struct vd_desk *d);
+void vd_desk_chores_wake(struct vd_desk *d);
+vd_status vd_desk_chores_tick(struct vd_desk *d, struct vd_err *err);
+void vd_desk_chores_end(struct vd_desk *d);
+vd_status vd_desk_publish_use(struct vd_desk *d, const char *by, const struct vd_authority *a,
+                              const uint8_t model[32], struct vd_err *err);
+/** alert.c: raise the notice of each doubtful engagement that lasts too long, once (R36). */
+vd_status vd_desk_alert_overruns(struct vd_desk *d, size_t *raised, struct vd_err *err);
 
 /** town.c: read the marks and the documents. Called once, at opening. */
 vd_status vd_desk_towns_load(struct vd_desk *d, struct vd_err *err);

@@ -362,7 +362,9 @@ static vd_status start(struct vd_desk_run *r, const struct vd_person *by, struct
     g->cancelled = row.ended_ns != 0;
     g->actor = by->name;
     vd_engine_digest(r->o.engine, r->model);
-    st = vd_desk_with_law(d, open_gate, g, err);
+    st = vd_desk_publish_use(d, by->name, &r->a, r->model, err); /* R52 */
+    if (!st)
+        st = vd_desk_with_law(d, open_gate, g, err);
     if (!st)
         st = mark_running(r, &row, err);
 done:
@@ -412,6 +414,7 @@ vd_status vd_desk_run_start(struct vd_desk_run **out, struct vd_desk *d, const s
         return st;
     }
     r->refreshed_ns = d->clock->mono_ns(d->clock->opaque);
+    vd_desk_chores_wake(d); /* a checkpoint of the start (R42) */
     *out = r;
     return VD_OK;
 }
@@ -648,6 +651,7 @@ static vd_status mark_ended(struct vd_desk *d, const struct vd_store_id *id, int
         }
         after = n ? &w[n - 1].id : NULL;
     } while (!st && n == 64);
+    vd_desk_chores_wake(d);
     return st;
 }
 
@@ -787,5 +791,7 @@ vd_status vd_desk_tick(struct vd_desk *d, struct vd_err *err)
         st = keep_sometimes(d, err);
     if (!st)
         st = vd_desk_checkpoint(d, 0, NULL, NULL, err);
+    if (!st)
+        st = vd_desk_chores_tick(d, err);
     return st;
 }

@@ -114,6 +114,8 @@ struct vd_audit_sink {
     X(ALERT_SEND_FAILED, "alert.send_failed")                                                      \
     X(ALERT_ADJUDICATED, "alert.adjudicated")                                                      \
     X(ALERT_ENGAGED, "alert.engaged")                                                              \
+    X(ALERT_DOUBTED, "alert.doubted")                                                              \
+    X(ALERT_OVERRUN, "alert.overrun")                                                              \
     X(ALERT_OUTCOME, "alert.outcome")                                                              \
     X(ALERT_EXPIRED, "alert.expired")                                                              \
     X(ALERT_HELD, "alert.held")                                                                    \
@@ -147,6 +149,7 @@ struct vd_audit_sink {
     X(REPORT_PUBLISHED, "report.published")                                                        \
     X(SUBJECT_REQUESTED, "subject.requested")                                                      \
     X(SUBJECT_ANSWERED, "subject.answered")                                                        \
+    X(SUBJECT_LATE, "subject.late")                                                                \
     X(ATTESTATION_SIGNED, "attestation.signed")                                                    \
     /* the machine */                                                                              \
     X(SERVICE_STARTED, "service.started")                                                          \

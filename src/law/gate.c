@@ -280,6 +280,16 @@ int32_t vd_gate_camera(const struct vd_gate *g, const char *id)
     return -1;
 }
 
+int vd_gate_may_keep_video(const struct vd_gate *g, struct vd_ruling *r)
+{
+    if (g && g->evaluation)
+        return vd_ruling_allow(r);
+    return vd_ruling_refuse(
+        r, "R26", "retention.video", g ? g->a.id : "no deployment", "none kept",
+        "Watch without a video or a folder of crops: alerts keep their own pictures, "
+        "sealed.");
+}
+
 int32_t vd_gate_source(const struct vd_gate *g, const char *id, int live, struct vd_ruling *r)
 {
     if (!g) {

@@ -116,6 +116,9 @@ int32_t vd_gate_camera(const struct vd_gate *g, const char *id);
  * without one only files are opened, under any name.
  *  @return the camera's index, or -1 with the refusal (R1, R5, R60). */
 int32_t vd_gate_source(const struct vd_gate *g, const char *id, int live, struct vd_ruling *r);
+/** May video, or pictures outside the store, be kept of what is watched? Of recorded files, which
+ * exist anyway; of a deployment never: no eraser would know of them (R26). g may be NULL. */
+int vd_gate_may_keep_video(const struct vd_gate *g, struct vd_ruling *r);
 /** May a face of this camera be compared now? g may be NULL. Stated bound 50 us; see test_gate. */
 enum vd_gate_no vd_gate_ask(struct vd_gate *g, int32_t camera, const struct vd_now *now);
 /** The same as 1 or 0. */

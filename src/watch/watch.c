@@ -93,6 +93,9 @@ static vd_status check_options(struct vd_pipeline *p, vd_engine *e, size_t urls_
                        urls_n, VD_WATCH_SOURCES_MAX);
     if (p->workers_n > VD_WORKERS_MAX)
         return vd_fail(err, VD_E_INVAL, "%zu threads: at most %d", p->workers_n, VD_WORKERS_MAX);
+    struct vd_ruling keep;
+    if ((o->annotated || o->save_dir) && !vd_gate_may_keep_video(o->gate, &keep))
+        return vd_ruling_status(&keep, err);
     if (o->annotated && urls_n > 1)
         return vd_fail(err, VD_E_INVAL, "an annotated video needs exactly one source, not %zu",
                        urls_n);

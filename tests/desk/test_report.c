@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "desk/desk_world.h"
 #include "desk/inside.h"
+#include "desk/chores.h"
 #include "desk/reports.h"
 #include "desk/send.h"
 
@@ -359,6 +360,11 @@ static void people_ask(void **state)
     desk_pass(H(24 * 31));
     assert_int_equal(vd_desk_subject_open(dw.d, &open, &late, &err), VD_OK);
     assert_true(open == 2 && late == 2);
+    struct vd_chores_done done;
+    for (int k = 0; k < 2; k++) { /* a line a day, not more */
+        assert_int_equal(vd_desk_chores(dw.d, &done, &err), VD_OK);
+        assert_int_equal(desk_recorded_with(VD_AUDIT_SUBJECT_LATE, "\"late\":2"), 1);
+    }
     assert_int_equal(vd_desk_subject_answer(dw.d, &dw.auditor, id, "perhaps", "r", &err),
                      VD_E_INVAL);
     assert_int_equal(vd_desk_subject_answer(dw.d, &dw.auditor, "f", "none", "r", &err), VD_E_INVAL);

@@ -1,17 +1,21 @@
 /* A deployment while it runs: alerts become durable, people judge them, stops and ends hold. */
 #include <ftw.h>
 #include <signal.h>
+#include <jansson.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/forms.h"
+#include "desk/chores.h"
 #include "desk/desk_world.h"
+#include "desk/reports.h"
 #include "watch/fakes.h"
 
 static size_t stands(int i, struct fake_face *f)
@@ -271,6 +275,12 @@ static void the_whole_life(void **state)
     GOOD(vd_desk_alert(dw.d, &dw.auditor, &id, "inquiry 7", &a[0], &err));
     assert_int_equal(a[0].c.phase, VD_CASE_CLOSED);
     assert_int_equal(desk_recorded_with(VD_AUDIT_ALERT_OUTCOME, "\"flagged\":true"), 1); /* R35 */
+    /* R39: both who verified, by name, with what they said; R46: an administrator does neither */
+    assert_int_equal(desk_recorded_with(VD_AUDIT_ALERT_ADJUDICATED, dw.operator_.name), 1);
+    assert_int_equal(desk_recorded_with(VD_AUDIT_ALERT_ADJUDICATED, dw.other.name), 1);
+    assert_int_equal(vd_desk_review(dw.d, &dw.admin, &id, VD_VERDICT_MATCH, NULL, &err),
+                     VD_E_DENIED);
+    assert_int_equal(vd_desk_hold(dw.d, &dw.admin, &id, "mine", T0 + H(48), &err), VD_E_DENIED);
 
     GOOD(vd_desk_run_end(&live.run, &err));
     assert_null(live.run);
@@ -283,6 +293,152 @@ static void the_whole_life(void **state)
     assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED); /* R3: never started again */
     assert_true(atomic_load(&fake_embeds) > STRANGERS);        /* strangers were compared */
     nothing_plain_on_the_disk();
+    finish();
+}
+
+static char *in_public(const char *name)
+{
+    char path[200], *text = NULL;
+    size_t n;
+    snprintf(path, sizeof path, "%s/public/%s", dw.dir, name);
+    if (vd_file_read(&text, &n, path, 1 << 20, NULL))
+        return NULL;
+    return text;
+}
+
+/* An alert that two persons called a match. */
+static struct vd_store_id agreed(void)
+{
+    struct vd_err err = {0};
+    struct vd_desk_alert a[4];
+    struct vd_store_alert_filter f = {.state = -1};
+    size_t n;
+    UNTIL(atomic_load(&live.alerts) >= 1);
+    GOOD(vd_desk_alerts(dw.d, &dw.operator_, &f, a, 4, &n, &err));
+    assert_true(n >= 1);
+    GOOD(vd_desk_review(dw.d, &dw.operator_, &a[0].row.id, VD_VERDICT_MATCH, NULL, &err));
+    GOOD(vd_desk_review(dw.d, &dw.other, &a[0].row.id, VD_VERDICT_MATCH, NULL, &err));
+    return a[0].row.id;
+}
+
+/* R36: a doubt sets a clock; it runs out once. R37: who was stopped wrongly gets it on paper. */
+static void doubts_and_notices(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct vd_chores_done done;
+    struct vd_desk_made paper;
+    begin();
+    started(&err);
+    const struct vd_store_id id = agreed();
+    assert_int_equal(vd_desk_doubt(dw.d, &dw.engager, &id, &err), VD_E_DENIED); /* nobody spoke */
+    GOOD(vd_desk_engage(dw.d, &dw.engager, &id, &err));
+    desk_pass(6 * VD_MINUTE_NS);
+    GOOD(vd_desk_chores(dw.d, &done, &err));
+    assert_int_equal(done.overruns, 0); /* no doubt, no clock */
+    assert_int_equal(vd_desk_doubt(dw.d, &dw.operator_, &id, &err), VD_E_DENIED);
+    assert_int_equal(
+        vd_desk_notice_stopped(dw.d, &dw.engager, &id, "en", "town hall", &paper, &err),
+        VD_E_DENIED); /* not known yet */
+    GOOD(vd_desk_doubt(dw.d, &dw.engager, &id, &err));
+    GOOD(vd_desk_doubt(dw.d, &dw.engager, &id, &err));
+    assert_int_equal(desk_recorded(VD_AUDIT_ALERT_DOUBTED), 1);
+    GOOD(vd_desk_chores(dw.d, &done, &err));
+    assert_int_equal(done.overruns, 1);
+    GOOD(vd_desk_chores(dw.d, &done, &err));
+    assert_int_equal(done.overruns, 0); /* once */
+    assert_int_equal(desk_recorded(VD_AUDIT_ALERT_OVERRUN), 1);
+    struct vd_engagement o = {.confirmed = 0, .action = VD_ACTION_NONE, .minutes = 7};
+    GOOD(vd_desk_outcome(dw.d, &dw.engager, &id, &o, &err));
+    assert_int_equal(
+        vd_desk_notice_stopped(dw.d, &dw.engager, &id, "xx", "town hall", &paper, &err),
+        VD_E_UNSUPPORTED);
+    assert_int_equal(vd_desk_notice_stopped(dw.d, &dw.engager, &id, "en", "", &paper, &err),
+                     VD_E_INVAL);
+    char hex[33], text[8192];
+    vd_hex(id.b, sizeof id.b, hex);
+    struct vd_policy *pack = malloc(sizeof *pack);
+    GOOD(vd_desk_pack(dw.d, TOWN, pack, &err));
+    for (int fr = 0; fr < 2; fr++) {
+        GOOD(vd_desk_notice_stopped(dw.d, &dw.engager, &id, fr ? "fr" : "en", "<town hall>", &paper,
+                                    &err));
+        assert_non_null(strstr(paper.html, hex));
+        assert_non_null(strstr(paper.html, "&lt;town hall&gt;"));
+        assert_null(strstr(paper.html, "Pat Wanted")); /* not whom they were taken for */
+        json_t *j = json_loads(paper.json, 0, NULL);
+        GOOD(vd_policy_retention_text(pack, fr ? "fr" : "en", text, sizeof text, &err));
+        assert_string_equal(json_string_value(json_object_get(j, "retention")), text);
+        json_decref(j);
+        vd_desk_report_free(&paper);
+    }
+    free(pack);
+    assert_int_equal(desk_recorded_with(VD_AUDIT_NOTICE_PUBLISHED, hex), 2);
+    GOOD(vd_desk_run_end(&live.run, &err));
+    finish();
+}
+
+/* R42, R48, R52: what nobody has to order. */
+static void published_by_itself(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct vd_chores_done done;
+    char path[200], places[300], folder[200];
+    begin();
+    snprintf(path, sizeof path, "%s/public", dw.dir);
+    /* what will be used is published, or nothing starts */
+    assert_int_equal(vd_file_write(path, "in the way", 10, &err), VD_OK);
+    assert_int_not_equal(start(&dw.operator_, &err), VD_OK);
+    assert_int_equal(desk_recorded(VD_AUDIT_DEPLOYMENT_STARTED), 0);
+    unlink(path);
+    started(&err);
+    char *changes = in_public("changes.jsonl");
+    assert_non_null(strstr(changes, "\"threshold\":\"0.5"));
+    free(changes);
+    assert_int_equal(desk_recorded_with(VD_AUDIT_REPORT_PUBLISHED, "\"report\":\"change\""), 1);
+    GOOD(vd_desk_chores(dw.d, &done, &err));
+    assert_int_equal(done.published, 0); /* it runs */
+    (void)agreed();
+    GOOD(vd_desk_run_end(&live.run, &err));
+
+    /* places for checkpoints: one that takes them, one that does not */
+    snprintf(folder, sizeof folder, "%s/elsewhere", dw.dir);
+    snprintf(path, sizeof path, "%s/anchors", dw.dir);
+    const int n = snprintf(places, sizeof places, "# who keeps them\n\n  %s  # a folder\n", folder);
+    GOOD(vd_file_write(path, places, (size_t)n, &err));
+    assert_int_not_equal(vd_desk_chores(dw.d, &done, &err), VD_OK); /* no such folder yet */
+    assert_true(done.places == 1 && done.sent == 0 && done.published == 1);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    GOOD(vd_desk_chores(dw.d, &done, &err));
+    assert_int_equal(done.places, 0); /* it waits before it tries again */
+    desk_pass(VD_CHORES_RETRY_NS);
+    GOOD(vd_desk_chores(dw.d, &done, &err));
+    assert_true(done.places == 1 && done.sent == 1);
+    desk_pass(VD_CHORES_ANCHOR_NS - VD_MINUTE_NS);
+    GOOD(vd_desk_chores(dw.d, &done, &err));
+    assert_int_equal(done.places, 0);
+    desk_pass(VD_MINUTE_NS);
+    GOOD(vd_desk_tick(dw.d, &err)); /* and in the background */
+    UNTIL(desk_recorded(VD_AUDIT_ANCHOR_SENT) == 2);
+
+    char *record = in_public("main-street.json"), *page = in_public("main-street.html");
+    assert_non_null(record);
+    assert_non_null(strstr(record, "\"alerts\": "));
+    assert_null(strstr(record, "Pat Wanted"));
+    assert_non_null(page);
+    free(page);
+    GOOD(vd_desk_chores(dw.d, &done, &err));
+    assert_int_equal(done.published, 0);
+    desk_pass(VD_CHORES_FINAL_NS);
+    GOOD(vd_desk_chores(dw.d, &done, &err));
+    assert_int_equal(done.published, 1); /* again, when its alerts have been judged */
+    char *final = in_public("main-street.json");
+    assert_string_not_equal(record, final);
+    free(record);
+    free(final);
+    desk_pass(H(24));
+    GOOD(vd_desk_chores(dw.d, &done, &err));
+    assert_int_equal(done.published, 0);
     finish();
 }
 
@@ -560,7 +716,8 @@ static void a_crash_in_need(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_whole_life),        cmocka_unit_test(stops_and_resumes),
+        cmocka_unit_test(the_whole_life),        cmocka_unit_test(doubts_and_notices),
+        cmocka_unit_test(published_by_itself),   cmocka_unit_test(stops_and_resumes),
         cmocka_unit_test(ends_by_itself),        cmocka_unit_test(a_moratorium_ends_it),
         cmocka_unit_test(nobody_asks_the_towns), cmocka_unit_test(crashes),
         cmocka_unit_test(a_locked_database),     cmocka_unit_test(a_full_disk),

@@ -71,6 +71,13 @@ static void test_table(void **state)
         {"colour: rgb", "colour: rbg", 13, "rgb, bgr, grey"},
         {"colour: rgb", "colour: RGB", 13, "rgb, bgr, grey"},
         {"task: recogniser", "task: recognizer", 2, "detector, recogniser, refiner"},
+        /* R58: nothing that says what somebody feels, is or believes can be loaded */
+        {"task: recogniser", "task: emotion", 2, "detector, recogniser, refiner"},
+        {"task: recogniser", "task: ethnicity", 2, "detector, recogniser, refiner"},
+        {"task: recogniser", "task: gender", 2, "detector, recogniser, refiner"},
+        {"task: recogniser", "task: age", 2, "detector, recogniser, refiner"},
+        {"decoder: embedding", "decoder: softmax", 5, ""},
+        {"decoder: embedding", "decoder: classes", 5, ""},
         {"decoder: embedding", "decoder: yunet", 1, "task and decoder"},
         {"dim: 128", "dim: 0", 17, "1..4096"},
         {"dim: 128", "dim: 1025", 1, "at most 1024"},

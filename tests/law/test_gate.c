@@ -148,6 +148,9 @@ static void it_opens_and_decides(void **state)
     assert_int_equal(logged_times(VD_AUDIT_DEPLOYMENT_STARTED), 1);
     assert_non_null(strstr(logged.last, "entries=900;")); /* R39 */
     assert_int_equal(ask(), VD_GATE_YES);
+    assert_false(vd_gate_may_keep_video(gate, &r)); /* R26 */
+    assert_string_equal(r.requirement, "R26");
+    assert_false(vd_gate_may_keep_video(NULL, &r));
     run_for(S);
     struct vd_match m = a_match();
     struct vd_decision *d = decide(&m), *again;

@@ -138,6 +138,19 @@ def rule_libav(t):
             yield p, line_of(t.text(p), m.start()), f"{m.group(1)}: only src/media includes libav"
 
 
+def rule_traits(t):
+    """nothing infers or stores what somebody feels, is or believes (R58): no such name in what runs live"""
+    word = re.compile(r"\b\w*(emotion|ethnic|gender|religio|sexual|nationality|disabilit|attractive|personality)\w*\b", re.I)
+    column = re.compile(r"^[ \t\"]*\w*(emotion|ethnic|gender|religio|sexual|race|nationality|disabilit)\w*\s+(TEXT|INTEGER|REAL|BLOB)", re.I | re.M)
+    for p in t.c_files("src", "include"):
+        if module_of(p) == "eval":  # labels that volunteers gave with the pictures
+            continue
+        for m in word.finditer(strip_c(t.text(p))):
+            yield p, line_of(t.text(p), m.start()), f"{m.group()}: traits are not inferred, and have no name here"
+        for m in column.finditer(t.text(p)):
+            yield p, line_of(t.text(p), m.start()), "a column for a trait"
+
+
 def rule_sql(t):
     """SQL and SQLite only in src/store: everything else calls its functions"""
     text = re.compile(r'"\s*(SELECT\s.+\sFROM\s|SELECT\s+[a-z_]+\(|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|'

@@ -32,6 +32,14 @@ CASES = {
         ("swscale in a public header", {"include/vedette/a.h": '#include "libswscale/swscale.h"\n'}, 1),
         ("in media", {"src/media/a.c": "#include <libavcodec/avcodec.h>\n"}, 0),
     ],
+    "traits": [
+        ("a guess", {"src/watch/a.c": "int guess_emotion(void);\n"}, 1),
+        ("a field", {"src/store/a.h": "struct a {\n    int ethnicity;\n};\n"}, 1),
+        ("a column", {"src/store/a.c": 'x = "CREATE TABLE a("\n    "race TEXT,"\n;\n'}, 1),
+        ("labels of an evaluation, words in prose, a data race",
+         {"src/eval/a.c": "int gender;\n", "src/desk/a.c": '/* no emotion */ x = "no ethnicity is kept";\n',
+          "src/base/a.c": "int race_free;\n"}, 0),
+    ],
     "sql": [
         ("a query in the console", {"src/server/a.c": 'x = "SELECT a FROM b WHERE c=1";\n'}, 1),
         ("a pragma in the law", {"src/law/a.c": 'x = "PRAGMA journal_mode=OFF";\n'}, 1),
