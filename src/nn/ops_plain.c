@@ -439,8 +439,11 @@ static void copy_pieces(char *dst, size_t dst_step, const char *src, size_t src_
 static void copy_strided(void *dst, const void *src, const struct vd_shape *s, const size_t *stride,
                          size_t bytes)
 {
-    const int32_t last = s->rank - 1;
+    int32_t last = s->rank - 1;
     const size_t row = s->rank ? (size_t)s->dim[last] : 1, step = s->rank ? stride[last] : 1;
+    /* rows whose elements lie side by side are pieces of the dimension before */
+    const int pieces = last > 0 && step == 1;
+    const size_t piece_n = pieces ? (size_t)s->dim[--last] : 1;
     size_t rows = 1;
     int64_t at[VD_NN_RANK_MAX + 1] = {0};
     for (int32_t i = 0; i < last; i++)
@@ -449,7 +452,12 @@ static void copy_strided(void *dst, const void *src, const struct vd_shape *s, c
         size_t k = 0;
         for (int32_t i = 0; i < last; i++)
             k += (size_t)at[i] * stride[i];
-        copy_row((char *)dst + r * row * bytes, (const char *)src + k * bytes, row, step, bytes);
+        char *to = (char *)dst + r * piece_n * row * bytes;
+        if (pieces)
+            copy_pieces(to, row * bytes, (const char *)src + k * bytes, stride[last] * bytes,
+                        piece_n, row * bytes);
+        else
+            copy_row(to, (const char *)src + k * bytes, row, step, bytes);
         for (int32_t i = last - 1; i >= 0 && ++at[i] == s->dim[i]; i--)
             at[i] = 0;
     }

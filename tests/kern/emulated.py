@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The kernels and the program on CPUs that we do not have, under qemu-user.
 
-    emulated.py CPU LEVEL CHECKKERN [VEDETTE]
+    emulated.py CPU LEVEL CHECKKERN [VEDETTE] [TEST...]
 
 CPU is a name that `qemu-x86_64 -cpu` knows, LEVEL the instruction-set level that must be chosen there.
 checkkern must pass at LEVEL and skip what lies above, aloud; on a CPU with no level but c it must say
-so by status 77. `vedette doctor` must report LEVEL. Nothing may die of an illegal instruction.
+so by status 77. `vedette doctor` must report LEVEL. Each further TEST is a program that must pass. Nothing may die of an illegal instruction.
 Exit status: 0 right, 1 wrong, 77 no qemu-x86_64, no program for it, or another architecture.
 """
 import os
@@ -55,7 +55,17 @@ def check_doctor(qemu, cpu, level, binary):
     return [f"vedette doctor ended with {r.returncode} and did not report the {level} path"]
 
 
-def main(cpu, level, checkkern, vedette=None):
+def check_test(qemu, cpu, binary):
+    r = run(qemu, cpu, binary)
+    name = os.path.basename(binary)
+    if r.returncode == 0:
+        print(f"{name}: passes")
+        return []
+    print(r.stdout[-2000:], r.stderr[-1000:])
+    return [f"{name} ended with {r.returncode}"]
+
+
+def main(cpu, level, checkkern, vedette=None, *tests):
     qemu = shutil.which("qemu-x86_64")
     if platform.machine() != "x86_64":
         print(f"SKIP {cpu}: this is {platform.machine()}, the levels are those of x86-64")
@@ -67,6 +77,8 @@ def main(cpu, level, checkkern, vedette=None):
     wrong = check_kernels(qemu, cpu, level, checkkern)
     if vedette:
         wrong += check_doctor(qemu, cpu, level, vedette)
+    for t in tests:
+        wrong += check_test(qemu, cpu, t)
     for w in wrong:
         print(f"FAIL {cpu}: {w}")
     return 1 if wrong else 0
