@@ -216,6 +216,11 @@ vd_status vd_desk_trust(struct vd_desk *d, const struct vd_person *by, const cha
     vd_status st = vd_desk_may(d, by, VD_RIGHT_MANAGE_USERS, "jurisdiction", err);
     if (st)
         return st;
+    /* As packs spell them: the name goes into documents and onto pages, and stays for ever. */
+    const size_t n = strlen(jurisdiction);
+    if (!n || n >= VD_NAME_MAX || jurisdiction[0] == '-' ||
+        strspn(jurisdiction, "abcdefghijklmnopqrstuvwxyz0123456789-") != n)
+        return vd_fail(err, VD_E_INVAL, "a jurisdiction is named like us-ma-springfield");
     pthread_mutex_lock(&d->law_lock);
     const struct vd_desk_town *known = vd_desk_town_find(d, jurisdiction);
     if (known)

@@ -336,7 +336,10 @@ void vd_post_token(struct vd_request *r)
     const char *name = vd_json_get_text(o, "name");
     const json_t *days = json_object_get(o, "days"), *write = json_object_get(o, "write");
     const json_int_t d = days ? json_integer_value(days) : 30;
-    if (!name || !*name || strlen(name) >= sizeof t.name || d < 1 || d > 365 ||
+    int odd = 0;
+    for (const char *p = name; p && *p; p++)
+        odd |= (unsigned char)*p < 0x20 || *p == 0x7f;
+    if (!name || !*name || odd || strlen(name) >= sizeof t.name || d < 1 || d > 365 ||
         (write && !json_is_boolean(write))) {
         vd_reply_error(r, 422, "invalid", "name is a text, write a truth, days from 1 to 365");
     } else {
@@ -366,6 +369,33 @@ void vd_delete_token(struct vd_request *r)
         vd_reply_bytes(r, 204, NULL, "", 0, NULL);
 }
 
+static json_t *user_json(const struct vd_store_user *u)
+{
+    char roles[256];
+    vd_desk_roles_format(u->roles, roles, sizeof roles);
+    return json_pack("{s:o, s:s, s:o, s:o, s:b}", "name", vd_json_string(u->name), "roles", roles,
+                     "training_until", vd_json_time(u->training_until_ns), "created",
+                     vd_json_time(u->created_ns), "disabled", u->disabled);
+}
+
+void vd_get_user(struct vd_request *r)
+{
+    struct vd_server *s;
+    struct vd_person who;
+    struct vd_err err = {0};
+    struct vd_store_user u = {0};
+    if (!vd_api_who(r, &s, &who))
+        return;
+    vd_status st = vd_desk_may(s->desk, &who, VD_RIGHT_MANAGE_USERS, "the users", &err);
+    if (!st)
+        st = vd_store_user_get(vd_desk_store(s->desk), r->param[0], &u, &err);
+    if (st)
+        vd_reply_status(r, st, &err);
+    else
+        vd_reply_json(r, 200, user_json(&u));
+    vd_wipe(&u, sizeof u);
+}
+
 void vd_get_users(struct vd_request *r)
 {
     struct vd_server *s;
@@ -385,14 +415,8 @@ void vd_get_users(struct vd_request *r)
         vd_reply_status(r, st, &err);
     } else {
         json_t *a = json_array();
-        for (size_t i = 0; i < n; i++) {
-            char roles[256];
-            vd_desk_roles_format(u[i].roles, roles, sizeof roles);
-            json_array_append_new(
-                a, json_pack("{s:o, s:s, s:o, s:o, s:b}", "name", vd_json_string(u[i].name),
-                             "roles", roles, "training_until", vd_json_time(u[i].training_until_ns),
-                             "created", vd_json_time(u[i].created_ns), "disabled", u[i].disabled));
-        }
+        for (size_t i = 0; i < n; i++)
+            json_array_append_new(a, user_json(&u[i]));
         vd_api_page(r, a, n == limit ? vd_json_string(u[n - 1].name) : NULL);
     }
     free(u);
@@ -410,6 +434,16 @@ void vd_put_user(struct vd_request *r)
     json_t *o = vd_request_json(r, keys);
     if (!o)
         return;
+    struct vd_store_user was = {0};
+    if (vd_request_header(r, "If-Match") &&
+        !vd_request_if_match(
+            r, vd_desk_may(s->desk, &who, VD_RIGHT_MANAGE_USERS, "the users", NULL) == VD_OK &&
+                       vd_store_user_get(vd_desk_store(s->desk), r->param[0], &was, NULL) == VD_OK
+                   ? user_json(&was)
+                   : NULL)) {
+        json_decref(o);
+        return;
+    }
     const char *roles = vd_json_get_text(o, "roles"),
                *until = vd_json_get_text(o, "training_until");
     vd_status st = roles && strlen(r->param[0]) < sizeof u.name ? VD_OK : VD_E_INVAL;

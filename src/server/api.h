@@ -148,6 +148,7 @@ void vd_get_tokens(struct vd_request *r);
 void vd_post_token(struct vd_request *r);
 void vd_delete_token(struct vd_request *r);
 void vd_get_users(struct vd_request *r);
+void vd_get_user(struct vd_request *r);
 void vd_put_user(struct vd_request *r);
 void vd_get_policies(struct vd_request *r);
 void vd_post_trust(struct vd_request *r);

@@ -8,8 +8,9 @@
 #include "base/mem.h"
 #include "server/api.h"
 
-#define ID(x) vd_json_id((x).b, VD_STORE_ID)
-#define T(x)  vd_json_string(x)
+#define ID(x)  vd_json_id((x).b, VD_STORE_ID)
+#define T(x)   vd_json_string(x)
+#define NEWEST 500 /* plans or deployments that can be paged through */
 
 /* ?after= as an id; 0 and an answer when it is none. */
 static int after_id(struct vd_request *r, struct vd_store_id *id, const struct vd_store_id **out)
@@ -242,6 +243,18 @@ void vd_post_entry_act(struct vd_request *r)
     json_t *o = vd_request_json(r, keys);
     if (!o)
         return;
+    if (vd_request_header(r, "If-Match")) {
+        struct vd_list_entry *e = vd_zalloc(sizeof *e);
+        const int there = e && vd_desk_entry(s->desk, &who, &id, e, NULL, 0, &n, &err) == VD_OK;
+        const int same = vd_request_if_match(r, there ? entry_json(e) : NULL);
+        if (e)
+            vd_wipe(e, sizeof *e);
+        free(e);
+        if (!same) {
+            json_decref(o);
+            return;
+        }
+    }
     const vd_status st = vd_desk_list_act(s->desk, &who, (enum vd_list_act)act,
                                           vd_json_get_text(o, "text"), &id, 1, &n, &err);
     done(r, st, &err, 200);
@@ -287,25 +300,32 @@ void vd_get_plans(struct vd_request *r)
     struct vd_person who;
     struct vd_err err = {0};
     struct vd_plan *p = NULL;
-    size_t limit, n = 0;
-    if (!vd_api_who(r, &s, &who) || !vd_request_limit(r, &limit))
+    struct vd_store_id id;
+    const struct vd_store_id *after;
+    size_t limit, n = 0, at = 0;
+    if (!vd_api_who(r, &s, &who) || !vd_request_limit(r, &limit) || !after_id(r, &id, &after))
         return;
-    vd_status st = (p = vd_calloc(limit, sizeof *p)) ? VD_OK : VD_E_NOMEM;
+    const size_t cap = after ? NEWEST : limit + 1;
+    vd_status st = (p = vd_calloc(cap, sizeof *p)) ? VD_OK : VD_E_NOMEM;
     if (!st)
         st = vd_desk_looks(s->desk, &who, "plans", &err);
     if (!st)
-        st = vd_desk_plans(s->desk, p, limit, &n, &err);
+        st = vd_desk_plans(s->desk, p, cap, &n, &err);
+    while (!st && after && at < n && memcmp(p[at].id.b, id.b, VD_STORE_ID) != 0)
+        at++;
+    at += after != NULL;
     if (st) {
         vd_reply_status(r, st, &err);
     } else {
         json_t *a = json_array();
-        for (size_t i = 0; i < n; i++)
+        const size_t end = n > at && n - at > limit ? at + limit : n;
+        for (size_t i = at; i < end; i++)
             json_array_append_new(a,
                                   json_pack("{s:o, s:o, s:o, s:o, s:i, s:b}", "id", ID(p[i].id),
                                             "facts", facts_json(&p[i].facts), "by", T(p[i].by),
                                             "at", vd_json_time(p[i].at_ns), "signatures",
                                             (int)p[i].signatures, "authorised", p[i].authorised));
-        vd_api_page(r, a, NULL);
+        vd_api_page(r, a, end < n ? ID(p[end - 1].id) : NULL);
     }
     free(p);
 }
@@ -350,21 +370,28 @@ void vd_get_deployments(struct vd_request *r)
     struct vd_person who;
     struct vd_err err = {0};
     struct vd_deployment *d = NULL;
-    size_t limit, n = 0;
-    if (!vd_api_who(r, &s, &who) || !vd_request_limit(r, &limit))
+    struct vd_store_id id;
+    const struct vd_store_id *after;
+    size_t limit, n = 0, at = 0;
+    if (!vd_api_who(r, &s, &who) || !vd_request_limit(r, &limit) || !after_id(r, &id, &after))
         return;
-    vd_status st = (d = vd_calloc(limit, sizeof *d)) ? VD_OK : VD_E_NOMEM;
+    const size_t cap = after ? NEWEST : limit + 1;
+    vd_status st = (d = vd_calloc(cap, sizeof *d)) ? VD_OK : VD_E_NOMEM;
     if (!st)
         st = vd_desk_looks(s->desk, &who, "deployments", &err);
     if (!st)
-        st = vd_desk_deployments(s->desk, d, limit, &n, &err);
+        st = vd_desk_deployments(s->desk, d, cap, &n, &err);
+    while (!st && after && at < n && memcmp(d[at].row.id.b, id.b, VD_STORE_ID) != 0)
+        at++;
+    at += after != NULL;
     if (st) {
         vd_reply_status(r, st, &err);
     } else {
         json_t *a = json_array();
-        for (size_t i = 0; i < n; i++)
+        const size_t end = n > at && n - at > limit ? at + limit : n;
+        for (size_t i = at; i < end; i++)
             json_array_append_new(a, deployment_json(&d[i]));
-        vd_api_page(r, a, NULL);
+        vd_api_page(r, a, end < n ? ID(d[end - 1].row.id) : NULL);
     }
     free(d);
 }

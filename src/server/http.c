@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "server/idem.h"
 
 #define HEAD_MAX    (32u << 10)
 #define IDLE_S      20
@@ -43,6 +44,7 @@ struct slot {
 struct vd_http {
     struct vd_http_options o;
     struct MHD_Daemon *daemon;
+    struct vd_idem *idem;
     int port;
     char unix_path[108];
     struct vd_thread reaper;
@@ -257,6 +259,8 @@ void vd_reply_bytes(struct vd_request *r, int status, const char *type, const vo
 {
     struct MHD_Response *m =
         MHD_create_response_from_buffer(n, (void *)(uintptr_t)data, MHD_RESPMEM_MUST_COPY);
+    if (r->http)
+        vd_idem_keep(r->http->idem, r, status, data, n);
     if (m && type)
         MHD_add_response_header(m, "Content-Type", type);
     for (; m && headers && headers[0]; headers += 2)
@@ -264,20 +268,48 @@ void vd_reply_bytes(struct vd_request *r, int status, const char *type, const vo
     send_it(r, status, m);
 }
 
+static void etag_of(const char *text, size_t n, char etag[40])
+{
+    uint8_t digest[32];
+    vd_sha256(text, n, digest);
+    etag[0] = '"';
+    vd_hex(digest, 16, etag + 1);
+    snprintf(etag + 33, 40 - 33, "\"");
+}
+
+int vd_request_if_match(struct vd_request *r, json_t *o)
+{
+    const char *had = vd_request_header(r, "If-Match");
+    const size_t n = had ? strlen(had) : 0;
+    if (had && strcmp(had, "*") != 0 &&
+        (n != 34 || had[0] != '"' || had[33] != '"' || strspn(had + 1, "0123456789abcdef") != 32)) {
+        json_decref(o);
+        vd_reply_error(r, 400, "invalid_parameter", "If-Match is the ETag of what was read, or *");
+        return 0;
+    }
+    char *text = had && o ? json_dumps(o, JSON_COMPACT) : NULL, etag[40] = "";
+    json_decref(o);
+    if (text) {
+        etag_of(text, strlen(text), etag);
+        vd_wipe(text, strlen(text));
+    }
+    free(text);
+    if (!had || strcmp(had, etag) == 0 || (strcmp(had, "*") == 0 && etag[0]))
+        return 1;
+    vd_reply_error(r, 412, "changed", "it has changed since you read it: read it again");
+    return 0;
+}
+
 void vd_reply_json(struct vd_request *r, int status, json_t *o)
 {
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL, etag[40];
-    uint8_t digest[32];
     json_decref(o);
     if (!text) {
         vd_reply_bytes(r, 500, "text/plain", "no memory left\n", 15, NULL);
         return;
     }
     const size_t n = strlen(text);
-    vd_sha256(text, n, digest);
-    etag[0] = '"';
-    vd_hex(digest, 16, etag + 1);
-    snprintf(etag + 33, sizeof etag - 33, "\"");
+    etag_of(text, n, etag);
     const char *had = vd_request_header(r, "If-None-Match");
     const char *const tag[] = {"ETag", etag, "Cache-Control", "no-cache, private", NULL};
     if (status == 200 && strcmp(r->method, "GET") == 0 && had && strcmp(had, etag) == 0)
@@ -488,8 +520,10 @@ static void dispatch(struct vd_http *h, struct pending *p)
     }
     r->body = p->body ? p->body : "";
     r->body_n = p->n;
-    if (h->o.admit(r))
+    if (h->o.admit(r) && vd_idem_begin(h->idem, r)) {
         r->route->handler(r);
+        vd_idem_end(h->idem, r);
+    }
     if (!r->answered)
         vd_reply_error(r, 500, "internal", "no answer was made");
 }
@@ -566,8 +600,13 @@ static struct pending *begin(struct vd_http *h, struct MHD_Connection *c, const 
     char allow[64];
     if (!p)
         return NULL;
-    p->r = (struct vd_request){
-        .app = h->o.app, .method = method, .path = url, .session = -1, .connection = c};
+    p->r = (struct vd_request){.app = h->o.app,
+                               .method = method,
+                               .path = url,
+                               .session = -1,
+                               .connection = c,
+                               .idem = -1,
+                               .http = h};
     vd_uuid7(p->r.id);
     const struct vd_route *route = find(h, &p->r, allow, sizeof allow);
     p->max = route && route->body_max ? route->body_max : VD_HTTP_BODY_MAX;
@@ -740,8 +779,13 @@ vd_status vd_http_open(struct vd_http **out, const struct vd_http_options *o, st
         return vd_fail(err, VD_E_NOMEM, "no memory left");
     h->o = *o;
     pthread_mutex_init(&h->lock, NULL);
+    h->idem = vd_idem_new();
     for (int i = 0; i < SLOTS; i++)
         h->slot[i].fd = -1;
+    if (!h->idem) {
+        st = vd_fail(err, VD_E_NOMEM, "no memory left");
+        goto done;
+    }
     const int fd = o->unix_path ? listen_unix(h, err) : listen_tcp(h, err);
     if (fd < 0)
         goto done;
@@ -778,6 +822,7 @@ void vd_http_close(struct vd_http **h)
     if (x->unix_path[0])
         unlink(x->unix_path);
     pthread_mutex_destroy(&x->lock);
+    vd_idem_free(&x->idem);
     free(x);
     *h = NULL;
 }

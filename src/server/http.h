@@ -57,6 +57,8 @@ struct vd_request {
     char who[64]; /**< "" = nobody; set by the gatekeeper */
     int session;  /**< index of the session, or -1 */
     int answered; /**< the status, once there is one */
+    int idem;     /**< idem.h; -1 = none */
+    struct vd_http *http;
     struct MHD_Connection *connection;
 };
 
@@ -96,6 +98,9 @@ int vd_request_limit(struct vd_request *r, size_t *limit);
 /** The body as an object with no other keys than these (NULL ends the list; a leading '?' means it
  *  may be missing). NULL and an answer when it is not. json_decref() it. */
 json_t *vd_request_json(struct vd_request *r, const char *const *keys);
+/** If-Match against the ETag that a GET of o would have; takes o. 1: none was sent, or it matches;
+ *  else 412 is answered and 0 returned. */
+int vd_request_if_match(struct vd_request *r, json_t *o);
 /** A {part} as 16 bytes in hex; 0 and an answer when it is none. */
 int vd_request_id(struct vd_request *r, int param, uint8_t out[16]);
 

@@ -29,6 +29,7 @@ static const struct vd_route routes[] = {
     {"POST", A "/tokens", "newToken", VD_SCOPE_FRESH, 0, vd_post_token},
     {"DELETE", A "/tokens/{id}", "endToken", VD_SCOPE_WRITE, 0, vd_delete_token},
     {"GET", A "/users", "listUsers", VD_SCOPE_READ, 0, vd_get_users},
+    {"GET", A "/users/{name}", "getUser", VD_SCOPE_READ, 0, vd_get_user},
     {"PUT", A "/users/{name}", "putUser", VD_SCOPE_FRESH, 0, vd_put_user},
     {"GET", A "/system", "system", VD_SCOPE_READ, 0, vd_get_system},
     {"GET", A "/cameras", "listCameras", VD_SCOPE_READ, 0, vd_get_cameras},

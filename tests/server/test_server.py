@@ -278,6 +278,37 @@ class Server(unittest.TestCase):
         self.assertEqual(self.admin.call("DELETE", "/api/v1/cameras/west")[0], 204)
         self.assertEqual(self.admin.call("DELETE", "/api/v1/cameras/north")[0], 404, "the configuration's stays")
 
+    def test_idempotency(self):
+        """A watchlist cannot be made here (no right): a camera's test can be asked for again."""
+        c, h = self.admin, {"Idempotency-Key": "k-1"}
+        self.assertEqual(c.call("POST", "/api/v1/cameras/north/test", headers=h)[0], 200)
+        first = c.headers["X-Request-Id"]
+        began = time.monotonic()
+        status, again = c.call("POST", "/api/v1/cameras/north/test", headers=h)
+        self.assertEqual((status, c.headers["Idempotent-Replayed"]), (200, "true"))
+        self.assertLess(time.monotonic() - began, 1)
+        self.assertNotEqual(c.headers["X-Request-Id"], first)
+        status, o = c.call("POST", "/api/v1/cameras/north/test", {"x": 1}, headers=h)
+        self.assertEqual((status, o["error"]["code"]), (422, "idempotency_key_reused"))
+        self.assertEqual(c.call("POST", "/api/v1/cameras/north/test", headers={"Idempotency-Key": "x" * 129})[0], 400)
+        body = {"jurisdiction": "nowhere", "purpose": "x", "name": "y"}  # a failure is not kept
+        for _ in range(2):
+            self.assertGreaterEqual(c.call("POST", "/api/v1/watchlists", body, headers={"Idempotency-Key": "k-2"})[0], 400)
+            self.assertNotIn("Idempotent-Replayed", c.headers)
+
+    def test_if_match(self):
+        c = self.admin
+        self.assertEqual(c.call("PUT", "/api/v1/users/ifm", {"roles": "operator", "password": PASSWORD})[0], 200)
+        self.assertEqual(c.call("GET", "/api/v1/users/ifm")[1]["roles"], "operator")
+        tag = c.headers["ETag"]
+        self.assertEqual(c.call("PUT", "/api/v1/users/ifm", {"roles": "watchlist-manager"}, headers={"If-Match": tag})[0], 200)
+        status, o = c.call("PUT", "/api/v1/users/ifm", {"roles": "operator"}, headers={"If-Match": tag})
+        self.assertEqual((status, o["error"]["code"]), (412, "changed"))
+        self.assertEqual(c.call("GET", "/api/v1/users/ifm")[1]["roles"], "watchlist-manager")
+        self.assertEqual(c.call("PUT", "/api/v1/users/ifm", {"roles": "operator"}, headers={"If-Match": "x"})[0], 400)
+        self.assertEqual(c.call("GET", "/api/v1/users/nobody-here")[0], 404)
+        self.assertEqual(c.call("POST", "/api/v1/policies/trust", {"jurisdiction": "a\r\nb", "anchor": "0" * 64})[0], 422)
+
     def test_strict_json(self):
         for raw, code in ((b"{", "invalid_json"), (b"[]", "invalid_json"), (b'{"name":1,"name":2}', "invalid_json"),
                           (b"[" * 60000, "invalid_json"), (b"\xff\xfe", "invalid_json"), (b'{"a":"\\u0000"}', "invalid_json"),
