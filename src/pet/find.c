@@ -6,6 +6,7 @@
 
 #include "pet/pet_inside.h"
 
+#define SAME_BOX     0.6f
 #define CLASSES      80
 #define BINS         11
 #define COCO_PERSON  0
@@ -125,6 +126,25 @@ static void clip(struct vd_box *b, const struct vd_image *img)
     b->x1 = fminf(b->x1, (float)img->width_px), b->y1 = fminf(b->y1, (float)img->height_px);
 }
 
+/* A dog that fills the picture is a person, too, to this detector, only less so: one box, two
+ * names. Somebody who holds an animal has another box than the animal. */
+static size_t drop_doubles(struct vd_pet_found *person, size_t people,
+                           const struct vd_pet_found *animal, size_t animals)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < people; i++) {
+        int same = 0;
+        for (size_t k = 0; k < animals; k++) {
+            float inside;
+            same |= overlap(&person[i].box, &animal[k].box, &inside) > SAME_BOX &&
+                    person[i].score < animal[k].score;
+        }
+        if (!same)
+            person[kept++] = person[i];
+    }
+    return kept;
+}
+
 vd_status vd_pet_find(struct vd_pet *p, const struct vd_image *img, struct vd_pet_found *out,
                       size_t cap, size_t *n)
 {
@@ -154,6 +174,7 @@ vd_status vd_pet_find(struct vd_pet *p, const struct vd_image *img, struct vd_pe
     }
     *n = suppress(&c, p->detector.nms_iou, out, cap);
     p->people = suppress(&people, p->detector.nms_iou, p->person, VD_PET_PEOPLE);
+    p->people = drop_doubles(p->person, p->people, out, *n);
     for (size_t i = 0; i < *n; i++)
         clip(&out[i].box, img);
     vd_net_forget(p->detect_net); /* people may be in the picture */

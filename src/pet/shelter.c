@@ -206,8 +206,6 @@ static vd_status take(struct vd_shelter *s, const struct vd_shelter_picture *p, 
     vd_frame_unref(&f);
     if (!st)
         st = vd_pet_find(s->pet, &img, found, VD_PET_FOUND_MAX, &n);
-    if (!st)
-        st = cover(s, &img, found, n, covered);
     while (best < n && *species && found[best].species != (enum vd_pet_species) * species)
         best++; /* of the species that is meant, if there is one */
     best = best < n ? best : 0;
@@ -217,6 +215,8 @@ static vd_status take(struct vd_shelter *s, const struct vd_shelter_picture *p, 
                      name);
     if (!st)
         st = vd_pet_look(s->pet, &img, n ? &found[best].box : NULL, NULL, look);
+    if (!st) /* after the look: what covers somebody beside the animal is no mark of it */
+        st = cover(s, &img, found, n, covered);
     if (!st && jpeg) {
         const struct vd_box all = {0, 0, (float)img.width_px, (float)img.height_px};
         st = vd_still_encode(jpeg, VD_SHELTER_JPEG_MAX, jpeg_n, &img, &all, 0, err);

@@ -1,7 +1,7 @@
 /* Forms as browsers send them: multipart/form-data (RFC 7578) and urlencoded. */
 #include <string.h>
 
-#include "server/pet_inside.h"
+#include "server/pet_app.h"
 
 static int hex(char c)
 {

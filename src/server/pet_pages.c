@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "server/pet_inside.h"
+#include "server/pet_app.h"
 
 #define RECENT 24
 

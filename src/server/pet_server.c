@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/yaml.h"
 #include "media/media.h"
-#include "server/pet_inside.h"
+#include "server/pet_app.h"
 
 #define HOUR_NS     (3600 * VD_SECOND_NS)
 #define TICK_NS     (60 * VD_SECOND_NS)
