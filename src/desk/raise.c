@@ -98,7 +98,7 @@ vd_status vd_desk_raise(struct vd_desk *d, struct vd_gate *gate, const struct vd
         return st;
     st = detail(al, m, row.detail, sizeof row.detail);
     if (!st)
-        st = vd_still_encode(scratch, VD_CROP_MAX, &blob.bytes, img, &al->box, 0.4f, err);
+        st = vd_alert_encode(scratch, VD_CROP_MAX, &blob.bytes, img, &al->box, 0.4f, err);
     if (st)
         return st;
     vd_desk_now(d, &now);

@@ -45,6 +45,39 @@ void vd_draw_pixelate(AVFrame *f, const struct vd_box *box)
         }
 }
 
+static void blocks(AVFrame *f, struct rect r, int block)
+{
+    for (int y = r.y0; y < r.y1; y += block)
+        for (int x = r.x0; x < r.x1; x += block) {
+            struct rect b = {x, y, x + block < r.x1 ? x + block : r.x1,
+                             y + block < r.y1 ? y + block : r.y1};
+            struct rect c = {b.x0 / 2, b.y0 / 2, (b.x1 + 1) / 2, (b.y1 + 1) / 2};
+            flatten(f->data[0], f->linesize[0], b);
+            flatten(f->data[1], f->linesize[1], c);
+            flatten(f->data[2], f->linesize[2], c);
+        }
+}
+
+void vd_draw_alone(AVFrame *f, const struct vd_box *face, const struct vd_box *crop)
+{
+    const float w = (face->x1 - face->x0) / 4, h = (face->y1 - face->y0) / 4;
+    const struct rect c = inside(f, crop->x0, crop->y0, crop->x1, crop->y1);
+    struct rect head = inside(f, face->x0 - w, face->y0 - h, face->x1 + w, face->y1 + h);
+    head.x0 = head.x0 & ~1; /* chroma samples are shared by two pixels */
+    head.y0 = head.y0 & ~1;
+    head.x1 = head.x1 & ~1;
+    head.y1 = head.y1 & ~1;
+    if (!(w > 0 && h > 0) || head.x0 >= head.x1 || head.y0 >= head.y1)
+        head =
+            (struct rect){c.x0, c.y0, c.x0, c.y0}; /* a box that is no box: nobody shall be seen */
+    const int side = head.x1 - head.x0;
+    const int block = side / 3 < 8 ? 8 : (side / 3 + 1) & ~1;
+    blocks(f, (struct rect){c.x0, c.y0, c.x1, head.y0}, block);
+    blocks(f, (struct rect){c.x0, head.y1, c.x1, c.y1}, block);
+    blocks(f, (struct rect){c.x0, head.y0, head.x0, head.y1}, block);
+    blocks(f, (struct rect){head.x1, head.y0, c.x1, head.y1}, block);
+}
+
 static void paint(AVFrame *f, struct rect r, uint8_t y, uint8_t u, uint8_t v)
 {
     for (int row = r.y0; row < r.y1; row++)

@@ -119,12 +119,18 @@ VD_MUST_CHECK vd_status vd_video_writer_write(struct vd_video_writer *w, const s
                                               struct vd_err *err);
 /** Flush and close: the file is whole only after VD_OK. */
 VD_MUST_CHECK vd_status vd_video_writer_finish(struct vd_video_writer **w, struct vd_err *err);
-/** Save a crop of a frame as JPEG, grown by margin (0.3 = 30 % each side); only for alerts. */
+/** Save a crop of a frame as JPEG, grown by margin (0.3 = 30 % each side); only for alerts.
+ * Whatever is farther from the face than a quarter of it is made unrecognisable: others who stood
+ * beside. */
 VD_MUST_CHECK vd_status vd_still_save(const char *path, const struct vd_image *img,
                                       const struct vd_box *box, float margin, struct vd_err *err);
 /** The same into memory, at most 1,024 px a side (some 300 KB): buf of cap bytes, the caller's
  * secret memory. VD_E_LIMIT: cap is too small. */
 VD_MUST_CHECK vd_status vd_still_encode(void *buf, size_t cap, size_t *bytes,
+                                        const struct vd_image *img, const struct vd_box *box,
+                                        float margin, struct vd_err *err);
+/** The same for the picture of an alert: of others who stood beside nothing is left (R21, R74). */
+VD_MUST_CHECK vd_status vd_alert_encode(void *buf, size_t cap, size_t *bytes,
                                         const struct vd_image *img, const struct vd_box *box,
                                         float margin, struct vd_err *err);
 /** A whole picture as JPEG for people to watch, at most side_px longest: everybody blurred, alerts

@@ -263,9 +263,9 @@ static vd_status encode_jpeg(AVPacket *pkt, AVFrame *f, int quality)
     return good ? VD_OK : VD_E_IO;
 }
 
-/* A crop as JPEG, in *pkt. what: for the message. */
+/* A crop as JPEG, in *pkt. what: for the message. alone: nobody else in it can be recognised. */
 static vd_status encode_crop(AVPacket *pkt, const char *what, const struct vd_image *img,
-                             const struct vd_box *box, float margin, int most_px,
+                             const struct vd_box *box, float margin, int alone, int most_px,
                              struct vd_err *err)
 {
     vd_status st = VD_E_NOMEM;
@@ -294,6 +294,9 @@ static vd_status encode_crop(AVPacket *pkt, const char *what, const struct vd_im
     whole->height = img->height_px;
     if (av_frame_get_buffer(whole, VD_PAD) < 0 || copy_into(whole, img, &sws))
         goto done;
+    const struct vd_box kept = {(float)x0, (float)y0, (float)x1, (float)y1};
+    if (alone)
+        vd_draw_alone(whole, box, &kept);
     const int w = (x1 - x0) & ~1, h = (y1 - y0) & ~1, longest = w > h ? w : h;
     crop->format = AV_PIX_FMT_YUVJ420P;
     crop->width = longest > most_px ? (int)((int64_t)w * most_px / longest) & ~1 : w;
@@ -382,20 +385,20 @@ vd_status vd_still_save(const char *path, const struct vd_image *img, const stru
 {
     AVPacket *pkt = av_packet_alloc();
     vd_status st =
-        pkt ? encode_crop(pkt, path, img, box, margin, VD_IMAGE_MAX_SIDE_PX, err) : VD_E_NOMEM;
+        pkt ? encode_crop(pkt, path, img, box, margin, 1, VD_IMAGE_MAX_SIDE_PX, err) : VD_E_NOMEM;
     if (!st)
         st = vd_file_write(path, pkt->data, (size_t)pkt->size, err);
     av_packet_free(&pkt);
     return st;
 }
 
-vd_status vd_still_encode(void *buf, size_t cap, size_t *bytes, const struct vd_image *img,
-                          const struct vd_box *box, float margin, struct vd_err *err)
+static vd_status encode(void *buf, size_t cap, size_t *bytes, const struct vd_image *img,
+                        const struct vd_box *box, float margin, int alone, struct vd_err *err)
 {
     AVPacket *pkt = av_packet_alloc();
     *bytes = 0;
-    vd_status st =
-        pkt ? encode_crop(pkt, "in memory", img, box, margin, MEMORY_SIDE_PX, err) : VD_E_NOMEM;
+    vd_status st = pkt ? encode_crop(pkt, "in memory", img, box, margin, alone, MEMORY_SIDE_PX, err)
+                       : VD_E_NOMEM;
     if (!st && (size_t)pkt->size > cap)
         st = vd_fail(err, VD_E_LIMIT, "a crop of %d bytes does not fit %zu", pkt->size, cap);
     if (!st) {
@@ -406,4 +409,16 @@ vd_status vd_still_encode(void *buf, size_t cap, size_t *bytes, const struct vd_
         vd_wipe(pkt->data, (size_t)pkt->size);
     av_packet_free(&pkt);
     return st;
+}
+
+vd_status vd_still_encode(void *buf, size_t cap, size_t *bytes, const struct vd_image *img,
+                          const struct vd_box *box, float margin, struct vd_err *err)
+{
+    return encode(buf, cap, bytes, img, box, margin, 0, err);
+}
+
+vd_status vd_alert_encode(void *buf, size_t cap, size_t *bytes, const struct vd_image *img,
+                          const struct vd_box *box, float margin, struct vd_err *err)
+{
+    return encode(buf, cap, bytes, img, box, margin, 1, err);
 }

@@ -382,13 +382,62 @@ static void test_writer_refuses(void **state)
                      VD_E_INVAL);
 }
 
+/* R74: a crop shows one head. Every pixel column of the picture differs from the next, so that
+ * blocks show. */
+static void test_alone(void **state)
+{
+    (void)state;
+    enum { W = 400, H = 400 };
+    static uint8_t grey[W * H];
+    struct vd_image m = {.format = VD_PIX_GRAY8,
+                         .width_px = W,
+                         .height_px = H,
+                         .plane = {grey},
+                         .stride_bytes = {W}};
+    struct vd_err err;
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            grey[y * W + x] = (x / 4 + y / 4) % 2 ? 220 : 30; /* a fine board of squares */
+    const struct vd_box face = {150, 150, 250, 250};          /* head: 125 to 275 */
+    static uint8_t jpeg[1 << 19];
+    size_t n = 0;
+    for (int alone = 0; alone < 2; alone++) {
+        struct vd_frame *f = NULL;
+        assert_int_equal(alone ? vd_alert_encode(jpeg, sizeof jpeg, &n, &m, &face, 0.8f, &err)
+                               : vd_still_encode(jpeg, sizeof jpeg, &n, &m, &face, 0.8f, &err),
+                         VD_OK);
+        assert_int_equal(vd_still_decode(&f, jpeg, n, "crop", &err), VD_OK);
+        assert_int_equal(f->image.width_px, 260); /* 70 to 330 */
+        int inside = 0, outside = 0;
+        for (int y = 4; y < 256; y += 4)
+            for (int x = 4; x < 252; x += 4) {
+                const uint8_t *p = f->image.plane[0] + y * f->image.stride_bytes[0] + x;
+                const int step = abs((int)p[0] - (int)p[4]);
+                const int head = x >= 60 && x + 4 < 200 && y >= 60 && y < 200;
+                const int far = x + 4 < 52 || x > 208 || y < 52 || y > 208;
+                inside += head && step > 100;
+                outside += far && step > 100;
+            }
+        assert_true(inside > 800); /* the head is as it was */
+        assert_true(alone ? outside == 0 : outside > 500);
+        vd_frame_unref(&f);
+    }
+    const struct vd_box none = {NAN, NAN, NAN, NAN};
+    assert_int_equal(vd_alert_encode(jpeg, sizeof jpeg, &n, &m, &none, 0.8f, &err), VD_E_INVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_url_redact),       cmocka_unit_test(test_pixelate),
-        cmocka_unit_test(test_pixelate_forgets), cmocka_unit_test(test_pixelate_nonsense),
-        cmocka_unit_test(test_draw_inside),      cmocka_unit_test(test_all_frames),
-        cmocka_unit_test(test_annotated_pixels), cmocka_unit_test(test_range),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_url_redact),
+        cmocka_unit_test(test_pixelate),
+        cmocka_unit_test(test_pixelate_forgets),
+        cmocka_unit_test(test_pixelate_nonsense),
+        cmocka_unit_test(test_draw_inside),
+        cmocka_unit_test(test_all_frames),
+        cmocka_unit_test(test_annotated_pixels),
+        cmocka_unit_test(test_range),
         cmocka_unit_test(test_writer_refuses),
     };
     tools_begin();

@@ -606,6 +606,12 @@ vd_status vd_still_encode(void *buf, size_t cap, size_t *bytes, const struct vd_
     return VD_OK;
 }
 
+vd_status vd_alert_encode(void *buf, size_t cap, size_t *bytes, const struct vd_image *img,
+                          const struct vd_box *box, float margin, struct vd_err *err)
+{
+    return vd_still_encode(buf, cap, bytes, img, box, margin, err);
+}
+
 vd_status vd_still_save(const char *path, const struct vd_image *img, const struct vd_box *box,
                         float margin, struct vd_err *err)
 {
