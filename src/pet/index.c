@@ -98,8 +98,10 @@ vd_status vd_pet_index_add(struct vd_pet_index *x, const struct vd_pet_key *k,
                            const struct vd_pet_look *look, size_t n)
 {
     vd_status st = VD_OK;
-    if (x->ready || x->cards == CARDS_MAX)
-        return x->ready ? VD_E_INVAL : VD_E_LIMIT;
+    if (x->cards == CARDS_MAX)
+        return VD_E_LIMIT;
+    if ((unsigned)k->species > VD_PET_DOG)
+        return VD_E_INVAL;
     for (size_t i = 0; i < n; i++) {
         if (look[i].dim <= VD_PET_COLOURS || look[i].dim > VD_PET_LOOK_MAX || look[i].dim % 32)
             return VD_E_INVAL;
@@ -117,11 +119,25 @@ vd_status vd_pet_index_add(struct vd_pet_index *x, const struct vd_pet_key *k,
     if (st)
         return st;
     for (size_t i = 0; i < n; i++, x->rows++) {
-        x->row[x->rows] = (struct row){.card = (uint32_t)x->cards, .scale = look[i].scale};
-        memcpy(x->q + x->rows * x->dim, look[i].q, x->dim);
+        struct vd_pet_look own = look[i];
+        if (x->ready)
+            vd_pet_centre(&own, x->mean[k->species]);
+        x->row[x->rows] = (struct row){.card = (uint32_t)x->cards, .scale = own.scale};
+        memcpy(x->q + x->rows * x->dim, own.q, x->dim);
     }
     x->card[x->cards++] = *k;
     return VD_OK;
+}
+
+int vd_pet_index_remove(struct vd_pet_index *x, const uint8_t id[16])
+{
+    int found = 0;
+    for (size_t i = 0; i < x->cards; i++)
+        if (!memcmp(x->card[i].id, id, sizeof x->card[i].id)) {
+            x->card[i].kind = (enum vd_pet_kind)0; /* wanted by no query */
+            found = 1;
+        }
+    return found;
 }
 
 static void as_look(const struct vd_pet_index *x, size_t row, struct vd_pet_look *out)

@@ -14,7 +14,7 @@
  * Time: a found report from before the loss (by more than a day) is out; older ones count a little
  * less.
  *
- * Threads: any number of searches at once, none while adding. */
+ * Threads: any number of searches at once, none while adding or removing. */
 #ifndef VD_PET_INDEX_H
 #define VD_PET_INDEX_H
 
@@ -43,7 +43,9 @@ void vd_pet_index_free(struct vd_pet_index **x);
  *  VD_E_MISMATCH: looks of another embedding. */
 VD_MUST_CHECK vd_status vd_pet_index_add(struct vd_pet_index *x, const struct vd_pet_key *k,
                                          const struct vd_pet_look *look, size_t n);
-/** After the last add, before the first search: (4). */
+/** The card with this id is gone from every later search. 0: there was none. */
+int vd_pet_index_remove(struct vd_pet_index *x, const uint8_t id[16]);
+/** Before the first search: (4). Cards may be added later; they count with the mean as it was. */
 VD_MUST_CHECK vd_status vd_pet_index_ready(struct vd_pet_index *x);
 size_t vd_pet_index_cards(const struct vd_pet_index *x);
 

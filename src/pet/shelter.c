@@ -429,7 +429,11 @@ vd_status vd_shelter_report(struct vd_shelter *s, struct vd_shelter_report *r,
     if (!st && out->merged)
         st = vd_store_pet_end(s->store, &c->id, VD_STORE_PET_MERGED, &other, err);
     out->id = c->id;
-    s->stale |= !st;
+    if (!st && !s->stale) { /* a new card need not read all the others again */
+        const struct vd_pet_key k = key_of(c);
+        if (out->merged || vd_pet_index_add(s->index, &k, p->look, r->pictures))
+            s->stale = 1;
+    }
     pthread_mutex_unlock(&s->lock);
     for (size_t i = 0; i < VD_SHELTER_PICTURES; i++)
         free(p->jpeg[i]);
@@ -611,7 +615,12 @@ vd_status vd_shelter_end(struct vd_shelter *s, const struct vd_store_id *id,
                          struct vd_err *err)
 {
     vd_status st = vd_store_pet_end(s->store, id, state, into, err);
-    spoil(s);
+    pthread_mutex_lock(&s->lock);
+    if (state != VD_STORE_PET_REUNITED || s->stale)
+        s->stale = 1;
+    else if (!st)
+        (void)vd_pet_index_remove(s->index, id->b);
+    pthread_mutex_unlock(&s->lock);
     return st;
 }
 

@@ -131,6 +131,31 @@ static void filters_come_first(void **state)
     vd_pet_index_free(&x);
 }
 
+static void cards_come_and_go_later(void **state)
+{
+    (void)state;
+    for (int cards = 10; cards <= 200; cards += 190) {
+        struct vd_pet_index *x = index_of(cards, VD_PET_CAT);
+        const struct vd_pet_query q = {.kind = VD_PET_FOUND, .species = VD_PET_CAT};
+        struct vd_pet_key k = key(7000, VD_PET_FOUND, VD_PET_CAT);
+        struct vd_pet_hit h[2];
+        struct vd_pet_look l;
+        size_t n;
+        make_look(&l, 7000, 0);
+        assert_int_equal(vd_pet_index_add(x, &k, &l, 1), VD_OK);
+        make_look(&l, 7000, 6);
+        assert_int_equal(vd_pet_index_search(x, &q, &l, 1, h, 2, &n), VD_OK);
+        assert_memory_equal(h[0].id, k.id, 16);
+        assert_true(h[0].likeness > 0.9f); /* its mean was taken off as the query's was */
+        assert_int_equal(vd_pet_index_remove(x, k.id), 1);
+        assert_int_equal(vd_pet_index_search(x, &q, &l, 1, h, 2, &n), VD_OK);
+        assert_memory_not_equal(h[0].id, k.id, 16);
+        k.id[5] = 9;
+        assert_int_equal(vd_pet_index_remove(x, k.id), 0);
+        vd_pet_index_free(&x);
+    }
+}
+
 static void a_chip_beats_every_look(void **state)
 {
     (void)state;
@@ -182,7 +207,9 @@ static void strange_looks_are_refused(void **state)
     size_t n;
     float v;
     make_look(&l, 1, 0);
-    assert_int_equal(vd_pet_index_add(x, &k, &l, 1), VD_E_INVAL); /* after ready */
+    k.species = (enum vd_pet_species)3;
+    assert_int_equal(vd_pet_index_add(x, &k, &l, 1), VD_E_INVAL);
+    k.species = VD_PET_CAT;
     l.model[0] = 1;
     assert_int_equal(vd_pet_index_search(x, &q, &l, 1, &h, 1, &n), VD_E_MISMATCH);
     l.model[0] = 0;
@@ -351,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_right_card_is_first),
         cmocka_unit_test(filters_come_first),
+        cmocka_unit_test(cards_come_and_go_later),
         cmocka_unit_test(a_chip_beats_every_look),
         cmocka_unit_test(three_quarters_within_500_m),
         cmocka_unit_test(strange_looks_are_refused),
