@@ -377,7 +377,10 @@ const struct vd_verb vd_verb_audit_anchor = {
     .about =
         "Signs a checkpoint and sends it to each PLACE: a folder (a mounted share), an address\n"
         "that takes a POST (https://...), a log host (syslog://host:514). What was sent and\n"
-        "what failed is in the record. Do it at least hourly (R42), from a timer.",
+        "what failed is in the record. \"witness VKEY https://host/prefix\" (one argument) asks a\n"
+        "witness to sign it first (c2sp.org/tlog-witness). Places in STATE/anchors, one a line, "
+        "get\n"
+        "one by themselves at every start and end of a deployment and hourly (R42).",
     .opts = anchor_options,
     .args_min = 1,
     .args_max = 16,

@@ -7,9 +7,10 @@
  * DIR/public/NAME.json and .html, at once, and a second time 23 hours after its end, when its
  * alerts have been judged (R48). (3) Signed checkpoints go to each place of DIR/anchors every hour
  * and after each end; after a failure again in five minutes (R42, desk/send.h). DIR/anchors: a
- * place a line, # for comments. (4) Requests of subjects that are late are in the record once a day
- * until they are answered (R72). (5) Whoever speaks to a person on an alert they doubt, for longer
- * than five minutes, raises a notice to supervisors, once (R36).
+ * place a line, # for comments; "witness VKEY https://..." signs before the others get it. (4)
+ * Requests of subjects that are late are in the record once a day until they are answered (R72).
+ * (5) Whoever speaks to a person on an alert they doubt, for longer than five minutes, raises a
+ * notice to supervisors, once (R36).
  *
  * (2) to (4) may take seconds: vd_desk_tick() has them done by a thread of the desk's own. */
 #ifndef VD_DESK_CHORES_H

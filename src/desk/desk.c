@@ -185,6 +185,7 @@ vd_status vd_desk_open(struct vd_desk **out, const struct vd_desk_options *o, st
     pthread_mutex_init(&d->run_lock, NULL);
     pthread_mutex_init(&d->case_lock, NULL);
     pthread_mutex_init(&d->keep_lock, NULL);
+    pthread_mutex_init(&d->anchor_lock, NULL);
     vd_desk_chores_begin(d);
     snprintf(d->dir, sizeof d->dir, "%s", o->dir);
     d->clock = o->clock ? o->clock : vd_clock_system();
@@ -255,6 +256,8 @@ void vd_desk_close(struct vd_desk **dp)
     pthread_mutex_destroy(&d->run_lock);
     pthread_mutex_destroy(&d->case_lock);
     pthread_mutex_destroy(&d->keep_lock);
+    pthread_mutex_destroy(&d->anchor_lock);
+    free(d->tile);
     free(d);
 }
 

@@ -57,6 +57,9 @@ struct vd_desk {
     int64_t keep_saved_ns;
     int64_t kept_mono_ns;      /* when vd_desk_tick() last erased */
     pthread_mutex_t case_lock; /* before all: one verdict at a time */
+    uint8_t (*tile)[32];       /* witness.c, with how many; anchor lock */
+    uint64_t tile_n;
+    pthread_mutex_t anchor_lock; /* one vd_desk_anchor() at a time */
     struct vd_chores {
         pthread_mutex_t lock; /* last: nothing is taken under it but the log's */
         int64_t publish_wall_ns, anchor_mono_ns, late_mono_ns; /* when next; INT64_MIN = now */
@@ -70,6 +73,11 @@ struct vd_desk {
     } chores;
 };
 
+/** witness.c: "witness VKEY URL". Ask it to sign; its line is added to the note (VD_NOTE_MAX).
+ *  VD_E_DENIED: it knows another history, or signed wrongly. Anchor lock held. */
+vd_status vd_desk_witness(struct vd_desk *d, const char *place, char *note, size_t *bytes,
+                          int64_t timeout_ns, struct vd_err *err);
+vd_status vd_witness_place_check(const char *place, struct vd_err *err);
 /** chores.c. wake: something ended; tick: start what is due in the background; begin and end: with
  *  the desk. publish_use: before a start (desk/chores.h (1)). */
 void vd_desk_chores_begin(struct vd_desk *d);

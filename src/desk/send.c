@@ -18,7 +18,10 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "desk/inside.h"
+
+#define WITNESSED_VALUE "witnessed"
 
 /* --- exports ---------------------------------------------------------------------------------- */
 
@@ -55,6 +58,23 @@ static vd_status write_beside(const char *dir, const char *name, const void *dat
     return vd_file_write(path, data, bytes, err);
 }
 
+/* The latest checkpoint that a witness signed, then the latest of all. */
+static vd_status write_notes(struct vd_desk *d, const char *dir, const char *note, size_t note_n,
+                             struct vd_err *err)
+{
+    char text[2 * VD_NOTE_MAX + 2];
+    struct vd_checkpoint old, last;
+    size_t n = 0;
+    if (vd_store_value_get(d->store, WITNESSED_VALUE, text, VD_NOTE_MAX, &n, NULL) ||
+        vd_checkpoint_parse(&old, text, n, NULL, NULL) ||
+        vd_checkpoint_parse(&last, note, note_n, NULL, NULL) || old.size >= last.size)
+        n = 0;
+    if (n)
+        text[n++] = '\n';
+    memcpy(text + n, note, note_n);
+    return write_beside(dir, "checkpoints.txt", text, n + note_n, err);
+}
+
 vd_status vd_desk_export(struct vd_desk *d, const struct vd_person *who, const char *dir,
                          const char *reason, uint64_t *entries, struct vd_err *err)
 {
@@ -83,7 +103,7 @@ vd_status vd_desk_export(struct vd_desk *d, const struct vd_person *who, const c
     snprintf(keys, sizeof keys, "log %s\nquorum 0\n", vkey);
     st = write_entries(d, dir, entries, note, &note_n, err);
     if (!st)
-        st = write_beside(dir, "checkpoints.txt", note, note_n, err);
+        st = write_notes(d, dir, note, note_n, err);
     return st ? st : write_beside(dir, "keys.txt", keys, strlen(keys), err);
 }
 
@@ -112,11 +132,13 @@ static vd_status send_file(const char *dir, const struct vd_checkpoint *cp, cons
 
 static size_t reply_in(char *at, size_t size, size_t n, void *opaque)
 {
-    size_t *const seen = opaque;
-    (void)at;
+    struct vd_send_reply *const r = opaque;
     (void)size; /* always 1 */
-    *seen += n;
-    return *seen > VD_SEND_REPLY_MAX ? 0 : n;
+    if (n > sizeof r->text - r->n)
+        return 0;
+    memcpy(r->text + r->n, at, n);
+    r->n += n;
+    return n;
 }
 
 static void curl_start(void)
@@ -124,14 +146,14 @@ static void curl_start(void)
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static vd_status send_http(const char *url, const char *note, size_t bytes, int64_t timeout_ns,
-                           struct vd_err *err)
+vd_status vd_send_post(const char *url, const char *note, size_t bytes, int64_t timeout_ns,
+                       struct vd_send_reply *reply, struct vd_err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct curl_slist *head = NULL;
     char why[CURL_ERROR_SIZE] = "";
-    size_t seen = 0;
-    long code = 0;
+    reply->n = 0;
+    reply->code = 0;
     pthread_once(&once, curl_start);
     CURL *c = curl_easy_init();
     vd_status st = c ? VD_OK : VD_E_NOMEM;
@@ -150,18 +172,26 @@ static vd_status send_http(const char *url, const char *note, size_t bytes, int6
          curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(timeout_ns / 1000000)) ||
          curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why) ||
          curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, reply_in) ||
-         curl_easy_setopt(c, CURLOPT_WRITEDATA, &seen)))
+         curl_easy_setopt(c, CURLOPT_WRITEDATA, reply)))
         st = vd_fail(err, VD_E_UNSUPPORTED, "this libcurl cannot send: 7.85 or later is needed");
     if (!st) {
         const CURLcode rc = curl_easy_perform(c);
-        (void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &code);
+        (void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &reply->code);
         if (rc)
             st = vd_fail(err, VD_E_IO, "%s: %s", url, *why ? why : curl_easy_strerror(rc));
-        else if (code < 200 || code > 299)
-            st = vd_fail(err, VD_E_IO, "%s answered %ld", url, code);
     }
     curl_slist_free_all(head);
     curl_easy_cleanup(c);
+    return st;
+}
+
+static vd_status send_http(const char *url, const char *note, size_t bytes, int64_t timeout_ns,
+                           struct vd_err *err)
+{
+    struct vd_send_reply reply;
+    const vd_status st = vd_send_post(url, note, bytes, timeout_ns, &reply, err);
+    if (!st && (reply.code < 200 || reply.code > 299))
+        return vd_fail(err, VD_E_IO, "%s answered %ld", url, reply.code);
     return st;
 }
 
@@ -193,26 +223,65 @@ static vd_status send_syslog(const char *at, const struct vd_checkpoint *cp, con
     return st;
 }
 
-vd_status vd_send_note(const char *place, const char *note, size_t bytes, int64_t timeout_ns,
-                       struct vd_err *err)
+vd_status vd_send_place_check(const char *place, struct vd_err *err)
 {
-    struct vd_checkpoint cp;
+    if (strncmp(place, "witness ", 8) == 0)
+        return vd_witness_place_check(place, err);
     if (strlen(place) > VD_SEND_PLACE_MAX || strchr(place, '@'))
         return vd_fail(err, VD_E_INVAL,
                        "a place has at most %d bytes and no password in it (it is in the record)",
                        VD_SEND_PLACE_MAX);
-    vd_status st = vd_checkpoint_parse(&cp, note, bytes, NULL, err);
+    if (strncmp(place, "https://", 8) != 0 && strncmp(place, "http://", 7) != 0 &&
+        strncmp(place, "syslog://", 9) != 0 && *place != '/')
+        return vd_fail(
+            err, VD_E_INVAL,
+            "%s: a place is a folder (/...), https://..., http://... or syslog://host:port", place);
+    return VD_OK;
+}
+
+vd_status vd_send_note(const char *place, const char *note, size_t bytes, int64_t timeout_ns,
+                       struct vd_err *err)
+{
+    struct vd_checkpoint cp;
+    vd_status st = vd_send_place_check(place, err);
+    if (!st)
+        st = vd_checkpoint_parse(&cp, note, bytes, NULL, err);
     if (st)
         return st;
-    if (strncmp(place, "https://", 8) == 0 || strncmp(place, "http://", 7) == 0)
+    if (*place == 'h')
         return send_http(place, note, bytes, timeout_ns, err);
-    if (strncmp(place, "syslog://", 9) == 0)
+    if (*place == 's')
         return send_syslog(place + 9, &cp, note, bytes, err);
     if (*place == '/')
         return send_file(place, &cp, note, bytes, err);
-    return vd_fail(err, VD_E_INVAL,
-                   "%s: a place is a folder (/...), https://..., http://... or syslog://host:port",
-                   place);
+    return vd_fail(err, VD_E_INVAL, "%s is a witness: it is asked, not sent to", place);
+}
+
+/* Keep a checkpoint that has gained signatures; the latest such one is in every export. */
+static vd_status keep_witnessed(struct vd_desk *d, uint64_t size, const char *note, size_t bytes,
+                                struct vd_err *err)
+{
+    pthread_mutex_lock(&d->log_lock);
+    vd_status st = d->sink.checkpoint(d->sink.opaque, size, note, bytes, err);
+    if (!st)
+        st = vd_store_value_set(d->store, WITNESSED_VALUE, note, bytes, err);
+    pthread_mutex_unlock(&d->log_lock);
+    return st;
+}
+
+static vd_status note_place(struct vd_desk *d, const char *place, uint64_t size, vd_status st,
+                            const char *why, struct vd_err *err)
+{
+    const int witness = strncmp(place, "witness ", 8) == 0;
+    /* a place that is too long, or has a password, is not for the record */
+    const struct vd_audit_field f[] = {VD_TEXT("place", st == VD_E_INVAL ? "not a place" : place),
+                                       VD_NUMBER("size", (int64_t)size),
+                                       VD_TEXT("why", st == VD_E_INVAL ? "" : why)};
+    return vd_desk_note(d, "anchor", NULL,
+                        !st                            ? VD_AUDIT_ANCHOR_SENT
+                        : witness && st == VD_E_DENIED ? VD_AUDIT_WITNESS_REFUSED
+                                                       : VD_AUDIT_ANCHOR_FAILED,
+                        f, st ? 3 : 2, err);
 }
 
 vd_status vd_desk_anchor(struct vd_desk *d, const char *const *place, size_t n, int64_t timeout_ns,
@@ -220,25 +289,27 @@ vd_status vd_desk_anchor(struct vd_desk *d, const char *const *place, size_t n, 
 {
     char note[VD_NOTE_MAX];
     size_t bytes = 0;
+    struct vd_checkpoint cp;
     *sent = 0;
     vd_status first = vd_desk_checkpoint(d, 1, note, &bytes, err);
+    if (!first)
+        first = vd_checkpoint_parse(&cp, note, bytes, NULL, err);
     if (first)
         return first;
-    struct vd_checkpoint cp;
-    first = vd_checkpoint_parse(&cp, note, bytes, NULL, err);
-    for (size_t i = 0; i < n && bytes; i++) {
-        struct vd_err each = {0};
-        const vd_status st =
-            vd_send_note(place[i], note, bytes, timeout_ns ? timeout_ns : VD_SEND_MAX_NS, &each);
-        /* a place that is too long, or has a password, is not for the record */
-        const char *name = st == VD_E_INVAL ? "not a place" : place[i];
-        const struct vd_audit_field f[] = {VD_TEXT("place", name),
-                                           VD_NUMBER("size", (int64_t)cp.size),
-                                           VD_TEXT("why", st == VD_E_INVAL ? "" : each.msg)};
-        struct vd_err log_err = {0};
-        const vd_status logged =
-            vd_desk_note(d, "anchor", NULL, st ? VD_AUDIT_ANCHOR_FAILED : VD_AUDIT_ANCHOR_SENT, f,
-                         st ? 3 : 2, &log_err);
+    const uint64_t size = cp.size; /* cp points into the note, which grows */
+    timeout_ns = timeout_ns ? timeout_ns : VD_SEND_MAX_NS;
+    pthread_mutex_lock(&d->anchor_lock);
+    for (size_t k = 0; k < 2 * n; k++) {
+        const char *at = place[k % n];
+        const int witness = strncmp(at, "witness ", 8) == 0;
+        if (witness != (k < n)) /* witnesses first: the others get what they signed */
+            continue;
+        struct vd_err each = {0}, log_err = {0};
+        vd_status st = witness ? vd_desk_witness(d, at, note, &bytes, timeout_ns, &each)
+                               : vd_send_note(at, note, bytes, timeout_ns, &each);
+        if (!st && witness)
+            st = keep_witnessed(d, size, note, bytes, &each);
+        const vd_status logged = note_place(d, at, size, st, each.msg, &log_err);
         *sent += !st;
         if (!first && (st || logged)) {
             first = st ? st : logged;
@@ -246,5 +317,6 @@ vd_status vd_desk_anchor(struct vd_desk *d, const char *const *place, size_t n, 
                 *err = st ? each : log_err;
         }
     }
+    pthread_mutex_unlock(&d->anchor_lock);
     return first;
 }

@@ -25,6 +25,18 @@ VD_MUST_CHECK vd_status vd_desk_export(struct vd_desk *d, const struct vd_person
                                        const char *dir, const char *reason, uint64_t *entries,
                                        struct vd_err *err);
 
+/** An answer over HTTP. */
+struct vd_send_reply {
+    long code;
+    size_t n;
+    char text[VD_SEND_REPLY_MAX];
+};
+/** POST text/plain. VD_OK: an answer came, whatever its code. VD_E_IO: none, or a longer one. */
+VD_MUST_CHECK vd_status vd_send_post(const char *url, const char *body, size_t bytes,
+                                     int64_t timeout_ns, struct vd_send_reply *reply,
+                                     struct vd_err *err);
+/** Is this a place, or a witness? */
+VD_MUST_CHECK vd_status vd_send_place_check(const char *place, struct vd_err *err);
 /** Send one checkpoint to one place:
  *      /a/folder              a new file in it, named by the number of entries; known: VD_OK
  *      https://, http://      POST, text/plain; an answer of 200 to 299 is success
@@ -32,9 +44,11 @@ VD_MUST_CHECK vd_status vd_desk_export(struct vd_desk *d, const struct vd_person
  *  Records nothing. VD_E_INVAL: no such place; VD_E_IO with the cause. */
 VD_MUST_CHECK vd_status vd_send_note(const char *place, const char *note, size_t bytes,
                                      int64_t timeout_ns, struct vd_err *err);
-/** Sign a checkpoint and send it to each place; each is recorded as sent or failed (3). Call at
- *  start and end of a deployment and at least hourly. *sent counts. The first failure is returned,
- *  after all were tried. timeout_ns 0: VD_SEND_MAX_NS for each. */
+/** Sign a checkpoint, ask the witnesses among the places ("witness VKEY https://...", c2sp.org/
+ *  tlog-witness) to sign it too, keep it, and send it to the other places; each is recorded as sent
+ *  or failed (3). chores.h calls it at start and end of a deployment and at least hourly. *sent
+ * counts. The first failure is returned, after all were tried. timeout_ns 0: VD_SEND_MAX_NS for
+ * each. */
 VD_MUST_CHECK vd_status vd_desk_anchor(struct vd_desk *d, const char *const *place, size_t n,
                                        int64_t timeout_ns, size_t *sent, struct vd_err *err);
 

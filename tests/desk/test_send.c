@@ -2,11 +2,13 @@
  */
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -229,6 +231,145 @@ static void by_syslog(void **state)
     desk_end();
 }
 
+/* --- a witness that shares no code with us ---------------------------------------------------- */
+
+static struct {
+    pid_t pid;
+    char place[700], vkey[200];
+} wit;
+
+static void witness_start(const char *how)
+{
+    char log[VD_NOTE_VKEY_MAX], line[400] = "";
+    int p[2], port = 0;
+    vd_desk_record_key(dw.d, log);
+    assert_int_equal(pipe(p), 0);
+    wit.pid = fork();
+    assert_true(wit.pid >= 0);
+    if (!wit.pid) {
+        dup2(p[1], 1);
+        close(p[0]);
+        close(p[1]);
+        execlp("python3", "python3", "-B", "tests/desk/witness.py", log, how, (char *)NULL);
+        _exit(99);
+    }
+    close(p[1]);
+    FILE *f = fdopen(p[0], "r");
+    assert_non_null(f);
+    assert_non_null(fgets(line, sizeof line, f));
+    fclose(f);
+    assert_int_equal(sscanf(line, "%199s %d", wit.vkey, &port), 2);
+    snprintf(wit.place, sizeof wit.place, "witness %s http://127.0.0.1:%d/w", wit.vkey, port);
+}
+
+static void witness_end(void)
+{
+    kill(wit.pid, SIGKILL);
+    waitpid(wit.pid, NULL, 0);
+}
+
+/* An export, judged with the witness's key had from the witness: a quorum of one is there. */
+static void verify_witnessed(const char *dir, uint64_t at_least)
+{
+    char path[200], keys[500], log[VD_NOTE_VKEY_MAX], *entries, *notes;
+    size_t en, nn;
+    struct vd_err err = {0};
+    struct vd_audit_policy p;
+    struct vd_audit_verdict v;
+    vd_desk_record_key(dw.d, log);
+    const int n = snprintf(keys, sizeof keys, "log %s\nwitness %s\nquorum 1\n", log, wit.vkey);
+    assert_int_equal(vd_audit_policy_parse(&p, keys, (size_t)n, &err), VD_OK);
+    snprintf(path, sizeof path, "%s/entries.jsonl", dir);
+    assert_int_equal(vd_file_read(&entries, &en, path, 1 << 24, &err), VD_OK);
+    snprintf(path, sizeof path, "%s/checkpoints.txt", dir);
+    assert_int_equal(vd_file_read(&notes, &nn, path, 1 << 20, &err), VD_OK);
+    const struct vd_audit_export x = {
+        .entries = entries, .entries_bytes = en, .notes = notes, .notes_bytes = nn};
+    if (vd_audit_verify(&p, &x, &v))
+        fail_msg("%s", v.what);
+    assert_true(v.witnessed && v.witnessed_size >= at_least && v.witnessed_size < v.entries);
+    /* without the witness's signature there is no quorum: the export is refused */
+    char *sig = strstr(notes, "witness.example/w1 ");
+    assert_non_null(sig);
+    sig[30] = sig[30] == 'A' ? 'B' : 'A';
+    assert_int_equal(vd_audit_verify(&p, &x, &v), VD_E_MISMATCH);
+    free(entries);
+    free(notes);
+}
+
+static void witnesses_sign(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    char dir[128], away[128];
+    size_t sent = 0;
+    uint64_t n = 0;
+    desk_begin();
+    witness_start("right");
+    snprintf(away, sizeof away, "%s/away", dw.dir);
+    assert_int_equal(mkdir(away, 0700), 0);
+    const char *const place[] = {away, wit.place};
+    /* three times: the first is 0 entries for it, then it remembers and says so */
+    uint64_t size = 0;
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 10 * i * i; k++)
+            assert_int_equal(vd_desk_note(dw.d, "x", NULL, VD_AUDIT_RECORD_READ, NULL, 0, &err), 0);
+        size = vd_desk_record_size(dw.d);
+        if (vd_desk_anchor(dw.d, place, 2, 0, &sent, &err))
+            fail_msg("%d: %s", i, err.msg);
+        assert_int_equal(sent, 2);
+    }
+    assert_int_equal(desk_recorded_with(VD_AUDIT_ANCHOR_SENT, "witness.example"), 3);
+    /* the folder was named first and still got what the witness had signed */
+    char file[256], *text;
+    size_t bytes;
+    snprintf(file, sizeof file, "%s/%020llu.checkpoint", away, (unsigned long long)size);
+    assert_int_equal(vd_file_read(&text, &bytes, file, VD_NOTE_MAX, &err), VD_OK);
+    assert_non_null(strstr(text, "witness.example/w1 "));
+    free(text);
+    desk_reopen(); /* kept */
+    snprintf(dir, sizeof dir, "%s/export", dw.dir);
+    assert_int_equal(vd_desk_export(dw.d, &dw.auditor, dir, "inquiry 8", &n, &err), VD_OK);
+    verify_witnessed(dir, size);
+    witness_end();
+    assert_int_equal(vd_desk_anchor(dw.d, place + 1, 1, 0, &sent, &err), VD_E_IO); /* gone */
+    assert_int_equal(desk_recorded(VD_AUDIT_ANCHOR_FAILED), 1);
+    desk_end();
+}
+
+/* More than 1,024 entries: hashes of whole tiles go into the proof. */
+static void witnesses_of_long_records(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    size_t sent = 0;
+    desk_begin();
+    witness_start("right");
+    const char *const place[] = {wit.place};
+    for (int i = 0; i < 4; i++) {
+        for (int k = 0; k < 300; k++)
+            assert_int_equal(vd_desk_note(dw.d, "x", NULL, VD_AUDIT_RECORD_READ, NULL, 0, &err), 0);
+        if (vd_desk_anchor(dw.d, place, 1, 0, &sent, &err))
+            fail_msg("%d: %s", i, err.msg);
+    }
+    witness_end();
+    desk_end();
+}
+
+static void witnesses_that_lie(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    size_t sent = 0;
+    desk_begin();
+    witness_start("wrong");
+    const char *const place[] = {wit.place};
+    assert_int_equal(vd_desk_anchor(dw.d, place, 1, 0, &sent, &err), VD_E_DENIED);
+    assert_int_equal(desk_recorded(VD_AUDIT_WITNESS_REFUSED), 1);
+    witness_end();
+    desk_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +377,9 @@ int main(void)
         cmocka_unit_test(folders_keep_every_checkpoint),
         cmocka_unit_test(by_http),
         cmocka_unit_test(by_syslog),
+        cmocka_unit_test(witnesses_sign),
+        cmocka_unit_test(witnesses_of_long_records),
+        cmocka_unit_test(witnesses_that_lie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
