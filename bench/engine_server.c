@@ -2,7 +2,9 @@
  * with its peers: each line "N" on standard input runs the network N times, and the answer is N
  * times in nanoseconds on one line. "out FILE" writes the outputs of the last run as raw floats;
  * "in FILE" reads the input as raw floats. With a side file as last argument the network computes
- * in eight bits; with "calibrate" there each run is counted, and "side FILE" writes the side file.
+ * in eight bits; BATCH in the environment makes it a family of so many, all of which run, and the
+ * times those of one picture; with "calibrate" there each run is counted, and "side FILE" writes
+ * the side file.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +14,8 @@
 
 #include "base/file.h"
 #include "nn/nn.h"
+
+enum { BATCH_MAX = 64 };
 
 static int64_t now_ns(void)
 {
@@ -25,12 +29,13 @@ static size_t input_floats(const struct vd_shape *s)
     return (size_t)(s->dim[0] * s->dim[1] * s->dim[2] * s->dim[3]);
 }
 
-static void timed_runs(struct vd_net *net, long n)
+/* Nanoseconds a picture. */
+static void timed_runs(struct vd_net *const *nets, size_t batch, long n)
 {
     for (long i = 0; i < n; i++) {
         int64_t t0 = now_ns();
-        vd_net_run(net);
-        printf("%" PRId64 "%c", now_ns() - t0, i + 1 == n ? '\n' : ' ');
+        vd_nets_run(nets, batch);
+        printf("%" PRId64 "%c", (now_ns() - t0) / (int64_t)batch, i + 1 == n ? '\n' : ' ');
     }
 }
 
@@ -69,7 +74,9 @@ int main(int argc, char **argv)
     struct vd_err err = {0};
     enum vd_isa isa = VD_ISA_C;
     struct vd_model *model = NULL;
-    struct vd_net *net = NULL;
+    struct vd_net *net = NULL, *nets[BATCH_MAX] = {NULL};
+    const long wanted = getenv("BATCH") ? strtol(getenv("BATCH"), NULL, 10) : 1;
+    const size_t batch = wanted > 0 && wanted <= BATCH_MAX ? (size_t)wanted : 1;
     struct vd_calib *calib = NULL;
     char *text = NULL;
     size_t bytes = 0;
@@ -87,7 +94,8 @@ int main(int argc, char **argv)
     free(text);
     text = NULL;
     if (!st)
-        st = vd_net_new(&net, model, &shape, &err);
+        st = vd_nets_new(nets, batch, model, &shape, &err);
+    net = nets[0];
     if (st) {
         fprintf(stderr, "engine_server: %s\n", err.msg);
         vd_calib_free(&calib);
@@ -102,9 +110,12 @@ int main(int argc, char **argv)
     char line[4096];
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = 0;
-        if (!strncmp(line, "in ", 3))
+        if (!strncmp(line, "in ", 3)) {
             puts(read_input(net, &shape, line + 3) ? "bad" : "ok");
-        else if (!strncmp(line, "out ", 4))
+            for (size_t i = 1; i < batch; i++)
+                memcpy(vd_net_input(nets[i]), vd_net_input(net),
+                       input_floats(&shape) * sizeof(float));
+        } else if (!strncmp(line, "out ", 4))
             puts(write_outputs(net, vd_model_outputs(model), line + 4) ? "bad" : "ok");
         else if (calib && !strncmp(line, "side ", 5)) {
             st = vd_calib_write(calib, "", &text, &bytes, &err);
@@ -112,10 +123,10 @@ int main(int argc, char **argv)
             free(text);
             text = NULL;
         } else
-            timed_runs(net, strtol(line, NULL, 10));
+            timed_runs(nets, batch, strtol(line, NULL, 10));
         fflush(stdout);
     }
-    vd_net_free(&net);
+    vd_nets_free(nets, batch);
     vd_calib_free(&calib);
     vd_model_unref(&model);
     return 0;

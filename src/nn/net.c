@@ -29,9 +29,10 @@ void vd_net_free(struct vd_net **pn)
     }
     /* The arena saw a face: it is wiped like any picture of one. */
     vd_net_forget(n);
-    if (n->hidden)
+    if (n->hidden && n->arena)
         vd_mem_unhide(n->arena, n->arena_floats * sizeof(float));
-    free(n->arena);
+    if (!n->borrowed)
+        free(n->arena);
     free(n->value);
     free(n->folded);
     free(n->need);
@@ -255,6 +256,83 @@ void vd_net_run(struct vd_net *n)
             if (n->model->calib)
                 vd_calib_observe(n, n->step[i].dst);
         }
+    vd_fpu_flush_end(saved);
+}
+
+vd_status vd_nets_new(struct vd_net **nets, size_t n, struct vd_model *m,
+                      const struct vd_shape *input, struct vd_err *err)
+{
+    vd_status st = n ? VD_OK : vd_fail(err, VD_E_INVAL, "a family of no networks");
+    size_t made = 0, apart, bytes;
+    for (size_t i = 0; i < n; i++)
+        nets[i] = NULL;
+    for (; !st && made < n; made++)
+        st = vd_net_new(&nets[made], m, input, err);
+    if (!st && n > 1) {
+        apart = (nets[0]->arena_floats + VD_NC - 1) / VD_NC * VD_NC + VD_NC; /* no power of two */
+        float *all = __builtin_mul_overflow(apart * sizeof(float), n, &bytes)
+                         ? NULL
+                         : vd_aligned_zalloc(bytes);
+        if (!all)
+            st = vd_fail(err, VD_E_NOMEM, "no memory left for %zu networks", n);
+        for (size_t i = 0; !st && i < n; i++) {
+            free(nets[i]->arena);
+            nets[i]->arena = all + i * apart;
+            nets[i]->apart = apart;
+            nets[i]->borrowed = i > 0;
+            vd_plan_bind(nets[i]);
+        }
+    }
+    if (st)
+        vd_nets_free(nets, n);
+    return st;
+}
+
+void vd_nets_free(struct vd_net **nets, size_t n)
+{
+    while (n > 0) /* the first last: its memory is everybody's */
+        vd_net_free(&nets[--n]);
+}
+
+/* A matrix that every net of a family can share one pass over. */
+static int is_shared(const struct vd_net *n, const struct vd_step *s)
+{
+    return n->apart && s->kind == VD_STEP_GEMM && !s->t && s->n == 1 && !s->ep.add;
+}
+
+/* Steps from `from` on, up to a shared matrix; where it stopped. */
+static int32_t run_part(struct vd_net *n, int32_t from)
+{
+    int32_t i = from;
+    for (; i < n->step_n && !is_shared(n, &n->step[i]); i += n->step[i].chain)
+        if (n->step[i].chain > 1)
+            vd_bands_run(n, i, NULL, NULL);
+        else
+            vd_step_run(n, &n->step[i]);
+    return i;
+}
+
+void vd_nets_run(struct vd_net *const *nets, size_t n)
+{
+    if (!n)
+        return;
+    if (n == 1 || nets[0]->model->calib) {
+        for (size_t i = 0; i < n; i++)
+            vd_net_run(nets[i]);
+        return;
+    }
+    const unsigned saved = vd_fpu_flush_begin();
+    for (int32_t at = 0, end = nets[0]->step_n; at < end; at++) {
+        int32_t stop = at;
+        for (size_t i = 0; i < n; i++)
+            stop = run_part(nets[i], at);
+        if ((at = stop) >= end)
+            break;
+        const struct vd_step *s = &nets[0]->step[at];
+        const struct vd_packed *p = nets[0]->model->g.node[s->node].packed;
+        nets[0]->model->kern.gemm_f32(s->a, nets[0]->apart, p->wgt, s->d, nets[0]->apart,
+                                      (int32_t)n, s->c, p->ci, &s->ep);
+    }
     vd_fpu_flush_end(saved);
 }
 

@@ -58,6 +58,14 @@ void vd_net_free(struct vd_net **n);
 float *vd_net_input(struct vd_net *n);
 /** Run. Sets FTZ/DAZ for its duration. Never fails, never allocates. */
 void vd_net_run(struct vd_net *n);
+/** A family: n networks alike, each with an input and outputs of its own, that run together and
+ * read the weights of matrices once for all: the last layer of a recogniser is half of its weights.
+ *  nets[0..n) are freed by vd_nets_free() alone. Errors as vd_net_new(), and VD_E_INVAL: n of 0. */
+VD_MUST_CHECK vd_status vd_nets_new(struct vd_net **nets, size_t n, struct vd_model *m,
+                                    const struct vd_shape *input, struct vd_err *err);
+void vd_nets_free(struct vd_net **nets, size_t n);
+/** Run the first `n` of a family; results as vd_net_run() of each gives them. */
+void vd_nets_run(struct vd_net *const *nets, size_t n);
 /** Overwrite everything that the last run left: input, output, and what lay between, which says as
  * much about the input as the output does. */
 void vd_net_forget(struct vd_net *n);

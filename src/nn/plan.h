@@ -105,7 +105,9 @@ struct vd_net {
     struct vd_step *step;
     int32_t step_n, step_cap;
     float *arena;
-    int hidden; /* vd_net_hide() was called */
+    size_t apart; /* a family: floats from the arena of one to that of the next; 0 = alone */
+    int borrowed; /* a family: the arena belongs to the first */
+    int hidden;   /* vd_net_hide() was called */
     size_t arena_floats;
     int32_t input_buf;
     struct vd_net_info info;

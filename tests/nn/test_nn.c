@@ -17,7 +17,7 @@
  */
 
 struct bytes {
-    uint8_t b[8192];
+    uint8_t b[32768];
     size_t n;
 };
 
@@ -381,6 +381,62 @@ static void two_threads_share_a_model(void **state)
     vd_model_unref(&w[0].model);
 }
 
+static void matrix(struct bytes *g)
+{
+    static float w[192 * 32];
+    for (size_t i = 0; i < sizeof w / sizeof *w; i++)
+        w[i] = (float)(i * 7919 % 997) / 997 - 0.5f;
+    put_node(g, "Flatten", "flat", "x", NULL, "f");
+    put_node(g, "Gemm", "last", "f", "w", "m");
+    put_node(g, "Relu", "act", "m", NULL, "y");
+    put_constant(g, "w", (int64_t[]){192, 32}, 2, w, 192 * 32, 0);
+    put_io(g, 11, "x", in_dim, 4);
+    put_io(g, 12, "y", in_dim, 0);
+}
+
+/* What runs together gives what runs alone, for every size of the family and of its part that runs.
+ */
+static void a_family_computes_as_one(void **state)
+{
+    enum { MOST = 14 };
+    struct bytes g = {.n = 0}, m;
+    struct vd_model *model;
+    struct vd_net *one, *nets[MOST];
+    struct vd_shape s = {4, {1, 3, 8, 8}}, shape;
+    struct vd_err err = {0};
+    (void)state;
+    matrix(&g);
+    finish(&m, &g);
+    if (vd_model_parse(&model, m.b, m.n, vd_isa_detect(), &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(vd_net_new(&one, model, &s, &err), VD_OK);
+    assert_int_equal(vd_nets_new(nets, 0, model, &s, &err), VD_E_INVAL);
+    for (size_t n = 1; n <= MOST; n++) {
+        assert_int_equal(vd_nets_new(nets, n, model, &s, &err), VD_OK);
+        for (size_t part = 1; part <= n; part += n > 3 ? 3 : 1) {
+            for (size_t k = 0; k < n; k++)
+                for (size_t i = 0; i < 192; i++)
+                    vd_net_input(nets[k])[i] = (float)((i * 31 + k * 17 + part) % 101) / 50 - 1;
+            vd_nets_run(nets, part);
+            for (size_t k = 0; k < part; k++) {
+                for (size_t i = 0; i < 192; i++)
+                    vd_net_input(one)[i] = (float)((i * 31 + k * 17 + part) % 101) / 50 - 1;
+                vd_net_run(one);
+                const float *want = vd_net_output(one, 0, &shape);
+                const float *got = vd_net_output(nets[k], 0, NULL);
+                assert_int_equal(shape.dim[1], 32);
+                for (int i = 0; i < 32; i++)
+                    if (want[i] - got[i] > 1e-4f || got[i] - want[i] > 1e-4f)
+                        fail_msg("net %zu of %zu of %zu, output %d: %g instead of %g", k, part, n,
+                                 i, (double)got[i], (double)want[i]);
+            }
+        }
+        vd_nets_free(nets, n);
+    }
+    vd_net_free(&one);
+    vd_model_unref(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +446,7 @@ int main(void)
         cmocka_unit_test(wrong_input_shapes_are_refused),
         cmocka_unit_test(the_control_word_is_the_callers),
         cmocka_unit_test(two_threads_share_a_model),
+        cmocka_unit_test(a_family_computes_as_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
