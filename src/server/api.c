@@ -66,6 +66,13 @@ void vd_get_schema(struct vd_request *r)
     vd_reply_bytes(r, 200, "application/schema+json", text, n, NULL);
 }
 
+void vd_get_event_schema(struct vd_request *r)
+{
+    size_t n;
+    const char *text = vd_server_event_schema(&n);
+    vd_reply_bytes(r, 200, "application/schema+json", text, n, NULL);
+}
+
 void vd_get_system(struct vd_request *r)
 {
     struct vd_server *s = vd_api_server(r);

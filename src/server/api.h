@@ -15,6 +15,8 @@
 #include "server/server.h"
 #include "server/session.h"
 
+struct vd_outbox;
+
 struct vd_running {
     struct vd_desk_run *run;
     char who[64]; /* started it */
@@ -59,6 +61,7 @@ struct vd_server {
     int added;
     struct vd_thread resumer; /* starts what the last stop suspended */
     atomic_int closing;
+    struct vd_outbox *outbox;
     pthread_mutex_t claim_lock; /* claim; nothing is taken while it is held */
     struct vd_claim claim[VD_CLAIMS_MAX];
     pthread_mutex_t proof_lock; /* leaf..leaves_cap; the store may be called, too */
@@ -126,6 +129,7 @@ void vd_get_ready(struct vd_request *r);
 void vd_get_metrics(struct vd_request *r);
 void vd_get_openapi(struct vd_request *r);
 void vd_get_schema(struct vd_request *r);
+void vd_get_event_schema(struct vd_request *r);
 void vd_get_system(struct vd_request *r);
 void vd_get_cameras(struct vd_request *r);
 void vd_post_camera(struct vd_request *r);

@@ -18,6 +18,18 @@ struct vd_config_camera {
     char url[1024]; /**< may hold a password, from url_file: never printed */
     char url_file[VD_CONFIG_PATH];
 };
+#define VD_CONFIG_WEBHOOKS 8
+struct vd_config_webhook {
+    char name[32], url[512], secret_file[VD_CONFIG_PATH], ca_file[VD_CONFIG_PATH];
+    int internal; /**< 1: addresses of this machine and of private networks are allowed, http too */
+    char secret[256]; /**< never printed */
+};
+struct vd_config_mqtt {
+    char host[256]; /**< "" = none */
+    int port, tls, discovery;
+    char prefix[64], site[64], user[64], password_file[VD_CONFIG_PATH], ca_file[VD_CONFIG_PATH];
+    char password[256]; /**< never printed */
+};
 struct vd_config {
     char file[VD_CONFIG_PATH]; /**< "" = none */
     char address[64], unix_path[VD_CONFIG_PATH];
@@ -28,6 +40,10 @@ struct vd_config {
     char models[VD_CONFIG_PATH], weights[VD_CONFIG_PATH], console[VD_CONFIG_PATH];
     struct vd_config_camera camera[VD_CONFIG_CAMERAS];
     int cameras;
+    char public_url[256]; /**< where people reach the console: for links in messages; "" = none */
+    struct vd_config_webhook webhook[VD_CONFIG_WEBHOOKS];
+    int webhooks;
+    struct vd_config_mqtt mqtt;
 };
 
 /** Read a file, or the defaults when path is NULL. VD_E_FORMAT with FILE:LINE. */

@@ -1,6 +1,7 @@
-# cmake -DOUT=... -DDIR=... -P embed.cmake: two files as C arrays.
+# cmake -DOUT=... -DDIR=... -P embed.cmake: files as C arrays.
 set(text "#include \"server/server.h\"\n")
-foreach(pair "openapi.json vd_server_openapi" "config.schema.json vd_server_config_schema")
+foreach(pair "openapi.json vd_server_openapi" "config.schema.json vd_server_config_schema"
+        "event.schema.json vd_server_event_schema")
     separate_arguments(pair)
     list(GET pair 0 file)
     list(GET pair 1 name)

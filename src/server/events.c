@@ -57,7 +57,8 @@ size_t vd_event_format(const char *entry, size_t n, char *buf, size_t cap, int *
         return 0;
     const char *kind = vd_audit_kind_name(e.kind);
     *alert = prefixed(kind, "alert.");
-    const int shown = e.kind == VD_AUDIT_ALERT_SHOWN;
+    /* That an alert is a test must not be told to who is tested (R33). */
+    const int shown = e.kind == VD_AUDIT_ALERT_SHOWN || e.kind == VD_AUDIT_ALERT_SEEDED;
     if (shown ||
         !(*alert || prefixed(kind, "deployment.") || prefixed(kind, "watchlist.") ||
           prefixed(kind, "policy.") || prefixed(kind, "source.") || prefixed(kind, "erasure.") ||

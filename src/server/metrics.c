@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "server/api.h"
+#include "server/outbox.h"
 
 #define TEXT_CAP ((size_t)64 << 10)
 
@@ -124,6 +125,19 @@ void vd_get_metrics(struct vd_request *r)
     one(&o, "vedette_http_connections", "gauge", h.connections);
     one(&o, "vedette_event_streams", "gauge", e.clients);
     one(&o, "vedette_events_sent_total", "counter", (double)e.sent);
+    const struct vd_receiver *to;
+    put(&o, "# TYPE vedette_outbox_pending gauge\n");
+    for (size_t i = 0; (to = vd_outbox_receiver(s->outbox, i)); i++)
+        put(&o, "vedette_outbox_pending{receiver=\"%s\"} %" PRIu64 "\n", to->name,
+            (uint64_t)atomic_load(&to->pending));
+    put(&o, "# TYPE vedette_outbox_sent_total counter\n");
+    for (size_t i = 0; (to = vd_outbox_receiver(s->outbox, i)); i++)
+        put(&o, "vedette_outbox_sent_total{receiver=\"%s\"} %" PRIu64 "\n", to->name,
+            (uint64_t)atomic_load(&to->sent));
+    put(&o, "# TYPE vedette_outbox_failed_total counter\n");
+    for (size_t i = 0; (to = vd_outbox_receiver(s->outbox, i)); i++)
+        put(&o, "vedette_outbox_failed_total{receiver=\"%s\"} %" PRIu64 "\n", to->name,
+            (uint64_t)atomic_load(&to->failed));
     one(&o, "vedette_sessions", "gauge",
         (double)vd_sessions_count(s->sessions, vd_clock_system()->mono_ns(NULL)));
     process(&o);

@@ -15,6 +15,7 @@ static const struct vd_route routes[] = {
     {"GET", "/metrics", "metrics", VD_SCOPE_OPEN, 0, vd_get_metrics},
     {"GET", A "/openapi.json", "openapi", VD_SCOPE_OPEN, 0, vd_get_openapi},
     {"GET", A "/config/schema", "configSchema", VD_SCOPE_OPEN, 0, vd_get_schema},
+    {"GET", A "/events/schema", "eventSchema", VD_SCOPE_OPEN, 0, vd_get_event_schema},
     {"GET", A "/public", "publicFacts", VD_SCOPE_OPEN, 0, vd_get_public_facts},
     {"GET", A "/setup", "setUpState", VD_SCOPE_OPEN, 0, vd_get_setup},
     {"POST", A "/setup", "setUp", VD_SCOPE_OPEN, 0, vd_post_setup},

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/api.h"
+#include "server/outbox.h"
 
 #define KEEP_NS (10 * VD_SECOND_NS)
 
@@ -63,6 +64,8 @@ vd_status vd_server_open(struct vd_server **out, const struct vd_server_options 
         st = vd_http_open(&s->http, &h, err);
     }
     if (!st)
+        st = vd_outbox_open(&s->outbox, s, err);
+    if (!st)
         st = vd_server_runs_resume(s, err);
     if (st)
         vd_server_close(&s);
@@ -108,6 +111,7 @@ void vd_server_close(struct vd_server **out)
     vd_events_stop(s->events);
     vd_previews_stop(s->previews);
     vd_http_close(&s->http);
+    vd_outbox_close(&s->outbox);
     if (s->desk) {
         vd_server_runs_stop(s);
         struct vd_err err = {0};

@@ -44,6 +44,7 @@ VD_MUST_CHECK vd_status vd_server_reload(struct vd_server *s, const struct vd_co
 const struct vd_route *vd_server_routes(void);
 const char *vd_server_openapi(size_t *n);
 const char *vd_server_config_schema(size_t *n);
+const char *vd_server_event_schema(size_t *n);
 
 /** systemd's notifications (sd_notify(3)): a datagram to $NOTIFY_SOCKET. Nothing without it. */
 void vd_notify(const char *text);

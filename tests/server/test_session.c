@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "base/file.h"
 #include "server/events.h"
+#include "server/outbox.h"
 #include "server/server.h"
 #include "server/session.h"
 
@@ -153,11 +156,67 @@ static void test_uuid(void **state)
     assert_string_not_equal(a, b);
 }
 
+/* Where a webhook may lead. */
+static void test_addresses(void **state)
+{
+    static const struct {
+        const char *at;
+        int inside;
+    } row[] = {{"127.0.0.1", 1},
+               {"10.1.2.3", 1},
+               {"172.16.0.1", 1},
+               {"172.32.0.1", 0},
+               {"192.168.1.1", 1},
+               {"169.254.169.254", 1},
+               {"100.64.0.1", 1},
+               {"100.128.0.1", 0},
+               {"0.0.0.0", 1},
+               {"224.0.0.1", 1},
+               {"255.255.255.255", 1},
+               {"93.184.216.34", 0},
+               {"8.8.8.8", 0},
+               {"::1", 1},
+               {"::", 1},
+               {"fe80::1", 1},
+               {"fd00::1", 1},
+               {"::ffff:127.0.0.1", 1},
+               {"::ffff:8.8.8.8", 0},
+               {"64:ff9b::a00:1", 1},
+               {"2002:7f00:1::", 1},
+               {"2001:db8::1", 1},
+               {"2001::1", 1},
+               {"2606:4700::1111", 0},
+               {"ff02::1", 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct sockaddr_in a4 = {.sin_family = AF_INET};
+        struct sockaddr_in6 a6 = {.sin6_family = AF_INET6};
+        const int six = strchr(row[i].at, ':') != NULL;
+        assert_int_equal(inet_pton(six ? AF_INET6 : AF_INET, row[i].at,
+                                   six ? (void *)&a6.sin6_addr : (void *)&a4.sin_addr),
+                         1);
+        const int got = vd_address_inside(six ? (struct sockaddr *)&a6 : (struct sockaddr *)&a4);
+        if (got != row[i].inside)
+            fail_msg("%s: %d", row[i].at, got);
+    }
+}
+
+/* Against python3 -c "hmac.new(b'k'*24, b'id.7.{}', 'sha256')". */
+static void test_signature(void **state)
+{
+    char out[64];
+    (void)state;
+    vd_webhook_sign(out, "kkkkkkkkkkkkkkkkkkkkkkkk", "id", 7, "{}", 2);
+    assert_string_equal(out, "v1,DWKupkHwDw8y8mFZJ99jEpKo2jIkdgc5sAHXZSD7LWM=");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_totp),  cmocka_unit_test(test_config), cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_event), cmocka_unit_test(test_uuid),
+        cmocka_unit_test(test_totp),      cmocka_unit_test(test_config),
+        cmocka_unit_test(test_routes),    cmocka_unit_test(test_event),
+        cmocka_unit_test(test_uuid),      cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_signature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
