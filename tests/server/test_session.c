@@ -63,7 +63,16 @@ static void test_config(void **state)
         {"listen:\n  port: 1\n  port: 2\n", ":3"},
         {"listen:\n  port: 80s\n", ":2"},
         {"listen:\n  unix: /x\n  port: 1\n", "not both"},
-        {"webhooks: []\n", ":1"},
+        {"webhook: []\n", ":1"},
+        {"webhooks:\n  - {name: a, url: \"https://a.example/\", secret_file: s}\n", NULL},
+        {"webhooks:\n  - {name: a, url: \"http://a.example/\", secret_file: s}\n", "internal"},
+        {"webhooks:\n  - {name: A b, url: \"https://a/\", secret_file: s}\n", "name"},
+        {"webhooks:\n  - {name: a, url: \"https://u:secret@a/\", secret_file: s}\n", "password"},
+        {"webhooks:\n  - {name: a, url: \"https://a/\", secret_file: s, internal: yes}\n", "true"},
+        {"webhooks:\n  - {name: a, url: \"https://a/\"}\n", "secret_file"},
+        {"mqtt: {host: broker}\n", NULL},
+        {"mqtt: {host: broker, site: \"a/#\"}\n", "site"},
+        {"mqtt: {port: 1}\n", "host"},
         {"- a\n", "mapping"},
     };
     struct vd_config *c = malloc(sizeof *c);
