@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cli/desk_cli.h"
 #include "desk/alert.h"
+#include "desk/evidence.h"
 #include "desk/list.h"
 #include "desk/reports.h"
 
@@ -193,6 +194,12 @@ static vd_status notice(struct vd_desk *d, const struct vd_person *who,
     return st;
 }
 
+static vd_status evidence(struct vd_desk *d, const struct vd_person *who,
+                          const struct vd_store_id *id, struct vd_err *err)
+{
+    return vd_desk_evidence(d, who, id, out_file, reason, err);
+}
+
 static vd_status outcome(struct vd_desk *d, const struct vd_person *who,
                          const struct vd_store_id *id, struct vd_err *err)
 {
@@ -274,6 +281,14 @@ static int run_notice(int argc, char **args)
     return with_alert(args[0], "notice", notice);
 }
 
+static int run_evidence(int argc, char **args)
+{
+    (void)argc;
+    if (!out_file || !reason)
+        return vd_cli_usage("alert evidence", "--out FOLDER and --reason TEXT are needed");
+    return with_alert(args[0], "evidence", evidence);
+}
+
 static int run_outcome(int argc, char **args)
 {
     (void)argc;
@@ -328,6 +343,12 @@ static const struct vd_opt notice_opts[] = {
      0},
     {"contact", 0, VD_OPT_STRING, &contact, "TEXT", "Where to complain.", 0, 0},
     {"language", 0, VD_OPT_STRING, &language, "WORD", "en or fr. Default: en.", 0, 0},
+    VD_OPTS_JSON,
+    VD_OPTS_DESK,
+    VD_OPTS_END};
+static const struct vd_opt evidence_opts[] = {
+    {"out", 0, VD_OPT_STRING, &out_file, "FOLDER", "A new folder for it.", 0, 0},
+    {"reason", 0, VD_OPT_STRING, &reason, "TEXT", "For whom and why.", 0, 0},
     VD_OPTS_JSON,
     VD_OPTS_DESK,
     VD_OPTS_END};
@@ -386,6 +407,13 @@ VERB(notice, "notice", "ALERT --contact TEXT --out FILE ",
      "is\n"
      "kept and until when, what they can ask for, and where to complain.",
      notice_opts, 1, run_notice);
+VERB(
+    evidence, "evidence", "ALERT --out FOLDER --reason TEXT ",
+    "everything about an alert, for a court",
+    "Writes the pictures, what the program computed, who judged it how, the signed authority and\n"
+    "evaluation, and the entries of the record with their proofs into a new folder. README.txt in\n"
+    "it says how to check all of it without this program.",
+    evidence_opts, 1, run_evidence);
 VERB(outcome, "outcome", "ALERT --confirmed|--false-alert ", "record what came of it",
      "Records what an engagement came to.", outcome_opts, 1, run_outcome);
 VERB(hold, "hold", "ALERT --reason TEXT --until DATE ", "keep an alert past its limit",

@@ -31,7 +31,7 @@ extern const struct vd_verb vd_verb_deployment_plan, vd_verb_deployment_authoris
     vd_verb_deployment_list, vd_verb_deployment_run, vd_verb_deployment_evaluation;
 extern const struct vd_verb vd_verb_alert_list, vd_verb_alert_show, vd_verb_alert_picture,
     vd_verb_alert_review, vd_verb_alert_engage, vd_verb_alert_doubt, vd_verb_alert_notice,
-    vd_verb_alert_outcome, vd_verb_alert_hold, vd_verb_alert_release;
+    vd_verb_alert_evidence, vd_verb_alert_outcome, vd_verb_alert_hold, vd_verb_alert_release;
 extern const struct vd_verb vd_verb_retention_run, vd_verb_retention_explain_jump;
 extern const struct vd_verb vd_verb_serve, vd_verb_config_check, vd_verb_config_effective;
 extern const struct vd_verb vd_verb_report_notice, vd_verb_report_public, vd_verb_report_washington,
@@ -108,6 +108,7 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_alert_engage,
     &vd_verb_alert_doubt,
     &vd_verb_alert_notice,
+    &vd_verb_alert_evidence,
     &vd_verb_alert_outcome,
     &vd_verb_alert_hold,
     &vd_verb_alert_release,

@@ -21,6 +21,10 @@ vd_status vd_desk_report_walk(struct vd_desk *d,
 const char *vd_desk_report_text(const struct vd_desk_report_entry *e, const char *key);
 int64_t vd_desk_report_number(const struct vd_desk_report_entry *e, const char *key);
 
+/** A JSON text (NUL-terminated, its last byte a newline) as a note signed by the record's key;
+ * free(*out). */
+vd_status vd_desk_report_sign(struct vd_desk *d, const char *json, char **out, struct vd_err *err);
+
 /** A page of an object: headings from its keys, everything escaped. NULL: no memory. */
 char *vd_desk_report_page(const char *title, const char *language, const json_t *object);
 

@@ -512,7 +512,7 @@ const char *vd_desk_report_name(enum vd_desk_report_kind kind)
 
 /* The text, a blank line, the signature line of the record's key. The first line of the text is
  * "{", so no checkpoint can be made of it, nor it of a checkpoint. */
-static vd_status sign_note(struct vd_desk *d, const char *json, char **out, struct vd_err *err)
+vd_status vd_desk_report_sign(struct vd_desk *d, const char *json, char **out, struct vd_err *err)
 {
     uint8_t raw[4 + 64];
     char b64[sodium_base64_ENCODED_LEN(sizeof raw, sodium_base64_VARIANT_ORIGINAL)];
@@ -579,7 +579,7 @@ vd_status vd_desk_report(struct vd_desk *d, const struct vd_person *who,
     if (!st)
         st = note_report(d, who, ask, out->json, err);
     if (!st && ask->kind == VD_REPORT_ATTESTATION)
-        st = sign_note(d, out->json, &out->note, err);
+        st = vd_desk_report_sign(d, out->json, &out->note, err);
     json_decref(o);
     if (st)
         vd_desk_report_free(out);

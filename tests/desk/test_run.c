@@ -15,6 +15,7 @@
 #include "base/forms.h"
 #include "desk/chores.h"
 #include "desk/desk_world.h"
+#include "desk/evidence.h"
 #include "desk/reports.h"
 #include "watch/fakes.h"
 
@@ -281,6 +282,20 @@ static void the_whole_life(void **state)
     assert_int_equal(vd_desk_review(dw.d, &dw.admin, &id, VD_VERDICT_MATCH, NULL, &err),
                      VD_E_DENIED);
     assert_int_equal(vd_desk_hold(dw.d, &dw.admin, &id, "mine", T0 + H(48), &err), VD_E_DENIED);
+
+    /* R73: for a court, with what an outsider needs to check it; the officer alone may */
+    char court[200], path[300];
+    snprintf(court, sizeof court, "%s/court", dw.dir);
+    assert_int_equal(vd_desk_evidence(dw.d, &dw.operator_, &id, court, "case 12", &err),
+                     VD_E_DENIED);
+    assert_int_equal(vd_desk_evidence(dw.d, &dw.officer, &id, court, "", &err), VD_E_INVAL);
+    GOOD(vd_desk_evidence(dw.d, &dw.officer, &id, court, "case 12", &err));
+    assert_int_equal(vd_desk_evidence(dw.d, &dw.officer, &id, court, "case 12", &err), VD_E_DENIED);
+    assert_int_equal(desk_recorded_with(VD_AUDIT_RECORD_EXPORTED, "case 12"), 2);
+    snprintf(path, sizeof path, "python3 tests/desk/evidence_check.py %s", court);
+    assert_int_equal(system(path), 0);
+    snprintf(path, sizeof path, "rm -r %s", court);
+    assert_int_equal(system(path), 0);
 
     GOOD(vd_desk_run_end(&live.run, &err));
     assert_null(live.run);
