@@ -20,7 +20,7 @@
 
 enum {
     SEGMENT = 16384, /* rows; a gallery that outgrows one adds another and copies nothing */
-    FIRST = 64,      /* rows of the first chunk of a search, and of an empty gallery's memory */
+    FIRST = 64,      /* rows of an empty gallery's memory */
     CHUNK = 1024,    /* rows of the longest */
     BATCH = 32,      /* probes that share one pass */
     BATCH_PADDED = 8 /* the same when each needs a copy with zeros behind it */
@@ -354,9 +354,10 @@ static void quantise_probe(struct probe *p, struct vd_scan_probe_q8 *how, int8_t
             if (room)
                 most = fmax(most, fmax(plus, minus) / (VD_Q8_ROOM - 4));
         }
+    const double finer = 1 / most;
     for (size_t i = 0; i < dim_pad; i++) {
         const double y = (double)p->v[i];
-        const int32_t v = (int32_t)lrint(y / most);
+        const int32_t v = (int32_t)lrint(y * finer);
         q[i] = (int8_t)v;
         sum += v;
         left += (y - v * most) * (y - v * most);
@@ -411,7 +412,7 @@ static void search_batch(const vd_gallery *g, struct probe *probe, size_t probes
     for (size_t at = 0, rows; at < g->n; at += rows) {
         /* the limit rises most at first: a fifth more, and look again */
         const size_t more = at / 5 / VD_SCAN_ROWS * VD_SCAN_ROWS;
-        const size_t chunk = more < FIRST ? FIRST : more < CHUNK ? more : CHUNK;
+        const size_t chunk = more < VD_SCAN_ROWS ? VD_SCAN_ROWS : more < CHUNK ? more : CHUNK;
         const struct segment *s = &g->seg[at / SEGMENT];
         const size_t in = at % SEGMENT;
         rows = g->n - at < SEGMENT - in ? g->n - at : SEGMENT - in;
