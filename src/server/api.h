@@ -16,6 +16,7 @@
 #include "server/session.h"
 
 struct vd_outbox;
+struct vd_eval_set;
 
 struct vd_running {
     struct vd_desk_run *run;
@@ -62,6 +63,8 @@ struct vd_server {
     struct vd_thread resumer; /* starts what the last stop suspended */
     atomic_int closing;
     struct vd_outbox *outbox;
+    pthread_mutex_t eval_lock;  /* eval; nothing is taken while it is held */
+    struct vd_eval_set *eval;   /* evaluation.c; NULL until the first */
     pthread_mutex_t claim_lock; /* claim; nothing is taken while it is held */
     struct vd_claim claim[VD_CLAIMS_MAX];
     pthread_mutex_t proof_lock; /* leaf..leaves_cap; the store may be called, too */
@@ -116,6 +119,9 @@ const char *vd_server_camera_url(struct vd_server *s, const char *id);
 /** Does a deployment look through it? */
 int vd_server_camera_runs(struct vd_server *s, const char *id);
 
+/** evaluation.c: end sets whose time is over; now < 0: all of them. */
+void vd_evaluation_tick(struct vd_server *s, int64_t now);
+
 /* claims.c: who claimed this alert; 1: somebody did. */
 int vd_claim_of(struct vd_server *s, const uint8_t id[16], char who[64]);
 void vd_claim_end(struct vd_server *s, const uint8_t id[16], const char *who);
@@ -129,6 +135,11 @@ void vd_get_ready(struct vd_request *r);
 void vd_get_metrics(struct vd_request *r);
 void vd_get_openapi(struct vd_request *r);
 void vd_get_schema(struct vd_request *r);
+void vd_get_eval_model(struct vd_request *r);
+void vd_post_eval_set(struct vd_request *r);
+void vd_post_eval_image(struct vd_request *r);
+void vd_get_eval_scores(struct vd_request *r);
+void vd_delete_eval_set(struct vd_request *r);
 void vd_get_event_schema(struct vd_request *r);
 void vd_get_system(struct vd_request *r);
 void vd_get_cameras(struct vd_request *r);

@@ -32,6 +32,7 @@ vd_status vd_server_open(struct vd_server **out, const struct vd_server_options 
         pthread_mutex_init(&s->keep_lock, NULL);
         pthread_mutex_init(&s->seen_lock, NULL);
         pthread_mutex_init(&s->claim_lock, NULL);
+        pthread_mutex_init(&s->eval_lock, NULL);
         pthread_mutex_init(&s->proof_lock, NULL);
         for (int i = 0; i < s->config.hosts; i++)
             s->hosts[i] = s->config.host[i];
@@ -86,6 +87,7 @@ void vd_server_tick(struct vd_server *s)
     s->ticked_ns = now;
     vd_server_runs_tick(s);
     vd_server_cameras_tick(s, now);
+    vd_evaluation_tick(s, now);
     if (vd_desk_tick(s->desk, &err))
         vd_log(VD_LOG_WARN, "%s", err.msg);
     if (now - s->kept_ns < KEEP_NS)
@@ -127,7 +129,9 @@ void vd_server_close(struct vd_server **out)
     pthread_mutex_destroy(&s->engine_lock);
     pthread_mutex_destroy(&s->keep_lock);
     pthread_mutex_destroy(&s->seen_lock);
+    vd_evaluation_tick(s, -1);
     pthread_mutex_destroy(&s->claim_lock);
+    pthread_mutex_destroy(&s->eval_lock);
     pthread_mutex_destroy(&s->proof_lock);
     free(s->leaf);
     vd_wipe(s->camera, sizeof s->camera);

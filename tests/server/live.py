@@ -127,6 +127,30 @@ class Live(unittest.TestCase):
         self.assertEqual(ada.call("GET", "reports/nonsense")[0], 404)
         self.assertEqual(ada.call("GET", f"deployments/{self.w.deployment}/record")[0], 404, "it has not ended")
 
+    def test_5b_an_independent_test(self):
+        """R53: pictures of one's own against the model that is deployed; no watchlist."""
+        ada, c = self.w.people["ada"], self.w.people
+        model = ada.get("evaluation/model")
+        self.assertEqual(c["brown"].call("GET", "evaluation/model")[0], 403)
+        one = ada.post("evaluation/sets")["id"]
+        pictures = sorted(self.picture.parent.glob("*.jpg"))[:3] + [self.picture]
+        for p in pictures:
+            o = ada.post(f"evaluation/sets/{one}/images", {"name": p.name, "image": base64.b64encode(p.read_bytes()).decode()})
+            self.assertIsNotNone(o["index"], o)
+        o = ada.post(f"evaluation/sets/{one}/images", {"name": "none", "image": base64.b64encode(b"no picture").decode()})
+        self.assertEqual((o["index"], o["usable"]), (None, False))
+        rows = ada.get(f"evaluation/sets/{one}/scores")["items"]
+        self.assertEqual([len(r["similarity"]) for r in rows], list(range(len(pictures))))
+        same = [(i, j) for i, a in enumerate(pictures) for j in range(i) if pictures[j] == a]
+        for i, r in enumerate(rows):
+            for j, v in enumerate(r["similarity"]):
+                (self.assertGreater if (i, j) in same else self.assertLess)(v, 0.999 if (i, j) in same else model["threshold"])
+        page = ada.get(f"evaluation/sets/{one}/scores?limit=1")
+        self.assertEqual((len(page["items"]), page["next"]), (1, "0"))
+        self.assertEqual(ada.call("DELETE", f"evaluation/sets/{one}")[0], 204)
+        self.assertEqual(ada.call("GET", f"evaluation/sets/{one}/scores")[0], 404)
+        self.assertRegex(model["model"], "^[0-9a-f]{64}$")
+
     def test_6_a_stop_of_the_service_suspends(self):
         w = self.w
         self.assertEqual(w.stop(), 0)
