@@ -258,6 +258,20 @@ void vd_delete_session(struct vd_request *r)
     vd_reply_bytes(r, 204, NULL, "", 0, extra);
 }
 
+void vd_get_sessions(struct vd_request *r)
+{
+    vd_api_page(r,
+                vd_sessions_json(vd_api_server(r)->sessions, r->who, r->session,
+                                 vd_clock_system()->mono_ns(NULL)),
+                NULL);
+}
+
+void vd_delete_sessions(struct vd_request *r)
+{
+    vd_sessions_end_others(vd_api_server(r)->sessions, r->who, r->session);
+    vd_reply_bytes(r, 204, NULL, "", 0, NULL);
+}
+
 void vd_post_again(struct vd_request *r)
 {
     static const char *const keys[] = {"password", "?code", NULL};
@@ -265,8 +279,16 @@ void vd_post_again(struct vd_request *r)
     struct vd_person who;
     json_t *o = vd_request_json(r, keys);
     if (o && password_right(r, s, r->who, o, &who)) {
-        vd_sessions_refresh(s->sessions, r->session, vd_clock_system()->mono_ns(NULL));
-        vd_reply_json(r, 200, me_json(s, &who, r->session));
+        struct vd_session_new x;
+        vd_sessions_refresh(s->sessions, r->session, vd_clock_system()->mono_ns(NULL), &x);
+        json_t *me = me_json(s, &who, r->session);
+        char *text = json_dumps(me, JSON_COMPACT);
+        const char *const extra[] = {x.cookie[0] ? "Set-Cookie" : NULL, x.cookie, NULL};
+        vd_reply_bytes(r, 200, "application/json", text ? text : "{}", text ? strlen(text) : 2,
+                       extra);
+        free(text);
+        json_decref(me);
+        vd_wipe(&x, sizeof x);
     }
     json_decref(o);
 }

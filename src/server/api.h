@@ -155,6 +155,8 @@ void vd_post_setup(struct vd_request *r);
 void vd_post_session(struct vd_request *r);
 void vd_get_session(struct vd_request *r);
 void vd_delete_session(struct vd_request *r);
+void vd_get_sessions(struct vd_request *r);
+void vd_delete_sessions(struct vd_request *r);
 void vd_post_again(struct vd_request *r);
 void vd_post_totp(struct vd_request *r);
 void vd_post_totp_confirm(struct vd_request *r);

@@ -33,7 +33,7 @@
 #define CSP                                                                                        \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "              \
     "connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; "               \
-    "base-uri 'none'; frame-ancestors 'none'"
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 /* One open connection, for the reaper (1). */
 struct slot {

@@ -22,6 +22,8 @@ static const struct vd_route routes[] = {
     {"POST", A "/session", "logIn", VD_SCOPE_OPEN, 0, vd_post_session},
     {"GET", A "/session", "whoAmI", VD_SCOPE_READ, 0, vd_get_session},
     {"DELETE", A "/session", "logOut", VD_SCOPE_WRITE, 0, vd_delete_session},
+    {"GET", A "/sessions", "listSessions", VD_SCOPE_READ, 0, vd_get_sessions},
+    {"DELETE", A "/sessions", "endOtherSessions", VD_SCOPE_FRESH, 0, vd_delete_sessions},
     {"POST", A "/session/reauthenticate", "reauthenticate", VD_SCOPE_WRITE, 0, vd_post_again},
     {"POST", A "/session/totp", "newSecondFactor", VD_SCOPE_FRESH, 0, vd_post_totp},
     {"POST", A "/session/totp/confirm", "confirmSecondFactor", VD_SCOPE_FRESH, 0, vd_post_totp_confirm},

@@ -252,11 +252,49 @@ vd_status vd_sessions_begin(struct vd_sessions *s, const char *who, int64_t mono
     return VD_OK;
 }
 
-void vd_sessions_refresh(struct vd_sessions *s, int index, int64_t mono_ns)
+void vd_sessions_refresh(struct vd_sessions *s, int index, int64_t mono_ns,
+                         struct vd_session_new *out)
+{
+    uint8_t secret[32];
+    char hex[65];
+    randombytes_buf(secret, sizeof secret);
+    vd_hex(secret, sizeof secret, hex);
+    out->cookie[0] = '\0';
+    pthread_mutex_lock(&s->lock);
+    if (index >= 0) {
+        s->session[index].fresh_ns = mono_ns;
+        digest(s->session[index].digest, "session", hex);
+        snprintf(out->cookie, sizeof out->cookie,
+                 COOKIE "=%s; Path=/; Secure; HttpOnly; SameSite=Strict", hex);
+    }
+    pthread_mutex_unlock(&s->lock);
+    vd_wipe(hex, sizeof hex);
+    vd_wipe(secret, sizeof secret);
+}
+
+json_t *vd_sessions_json(struct vd_sessions *s, const char *who, int current, int64_t mono_ns)
+{
+    json_t *a = json_array();
+    pthread_mutex_lock(&s->lock);
+    for (int i = 0; i < VD_SESSIONS_MAX; i++) {
+        const struct session *x = &s->session[i];
+        if (alive(x, mono_ns) && strcmp(x->who, who) == 0)
+            json_array_append_new(a, json_pack("{s:I, s:I, s:b}", "begun_s_ago",
+                                               (json_int_t)((mono_ns - x->begun_ns) / VD_SECOND_NS),
+                                               "seen_s_ago",
+                                               (json_int_t)((mono_ns - x->seen_ns) / VD_SECOND_NS),
+                                               "this", i == current));
+    }
+    pthread_mutex_unlock(&s->lock);
+    return a;
+}
+
+void vd_sessions_end_others(struct vd_sessions *s, const char *who, int but)
 {
     pthread_mutex_lock(&s->lock);
-    if (index >= 0)
-        s->session[index].fresh_ns = mono_ns;
+    for (int i = 0; i < VD_SESSIONS_MAX; i++)
+        if (i != but && strcmp(s->session[i].who, who) == 0)
+            vd_wipe(&s->session[i], sizeof s->session[i]);
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -50,8 +50,14 @@ struct vd_session_new {
 };
 VD_MUST_CHECK vd_status vd_sessions_begin(struct vd_sessions *s, const char *who, int64_t mono_ns,
                                           struct vd_session_new *out, struct vd_err *err);
-/** The password was right again. */
-void vd_sessions_refresh(struct vd_sessions *s, int index, int64_t mono_ns);
+/** The password was right again: the session goes on under a new secret, with the CSRF token that
+ *  other tabs have. Fills out->cookie. */
+void vd_sessions_refresh(struct vd_sessions *s, int index, int64_t mono_ns,
+                         struct vd_session_new *out);
+/** Of this person, as JSON: when each began and was last seen, in seconds before now. */
+json_t *vd_sessions_json(struct vd_sessions *s, const char *who, int current, int64_t mono_ns);
+/** All of this person's but one. */
+void vd_sessions_end_others(struct vd_sessions *s, const char *who, int but);
 void vd_sessions_end(struct vd_sessions *s, int index);
 /** All of a person's (a changed password or account). */
 void vd_sessions_end_all(struct vd_sessions *s, const char *who);

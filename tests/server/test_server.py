@@ -192,6 +192,24 @@ class Server(unittest.TestCase):
         self.assertEqual(c.call("DELETE", "/api/v1/session")[0], 204)
         self.assertEqual(c.call("GET", "/api/v1/session")[0], 401)
 
+    def test_again_and_elsewhere(self):
+        """The password again: a new secret, the old one is void; other sessions are seen and ended."""
+        a, b = Client(self.d), Client(self.d)
+        self.admin.call("PUT", "/api/v1/users/sess", {"roles": "operator", "password": PASSWORD})
+        a.login("sess")
+        b.login("sess")
+        old = a.cookie
+        status, o = a.call("POST", "/api/v1/session/reauthenticate", {"password": PASSWORD})
+        self.assertEqual(status, 200, o)
+        a.cookie = a.headers["Set-Cookie"].split(";")[0]
+        self.assertNotEqual(a.cookie, old)
+        self.assertEqual(o["csrf_token"], a.csrf, "other tabs go on")
+        self.assertEqual(Client(self.d).call("GET", "/api/v1/session", headers={"Cookie": old})[0], 401)
+        self.assertEqual([x["this"] for x in a.call("GET", "/api/v1/sessions")[1]["items"]].count(True), 1)
+        self.assertEqual(len(a.call("GET", "/api/v1/sessions")[1]["items"]), 2)
+        self.assertEqual(a.call("DELETE", "/api/v1/sessions")[0], 204)
+        self.assertEqual((a.call("GET", "/api/v1/session")[0], b.call("GET", "/api/v1/session")[0]), (200, 401))
+
     def test_rebinding(self):
         status, o = Client(self.d).call("GET", "/health", headers={"Host": "evil.example"})
         self.assertEqual((status, o["error"]["code"]), (421, "unknown_host"))
