@@ -155,6 +155,8 @@ static vd_status looks(struct vd_pet *pet, struct picture *p, const uint8_t *oth
         st = vd_pet_look(pet, &img, NULL, &how[k], &p->look[k]);
     img = as_image(tmp);
     for (int k = SWAPPED; k <= BACKGROUND && !st; k++) {
+        if (k == SWAPPED && !other)
+            continue; /* a distractor is only ever a card's */
         for (int32_t i = 0; i < side * side; i++)
             for (int c = 0; c < 3; c++)
                 tmp[3 * i + c] = k == SWAPPED ? (outside(i) ? other : p->rgb)[3 * i + c]
@@ -197,8 +199,8 @@ static int load(struct set *s, struct vd_pet *pet)
         vd_frame_unref(&f);
     }
     for (size_t i = 0; i < s->n && !code; i++) {
-        const size_t half = s->known / 2, o = i < s->known && half ? (i + half) % s->known : 0;
-        if (looks(pet, &s->at[i], s->at[o].rgb, tmp))
+        const size_t o = (i + s->known / 2) % s->known;
+        if (looks(pet, &s->at[i], i < s->known ? s->at[o].rgb : NULL, tmp))
             code = vd_cli_fail(VD_E_FORMAT, "%s: cannot be looked at", s->at[i].path);
     }
     free(plane);

@@ -326,7 +326,11 @@ vd_status vd_pet_look(struct vd_pet *p, const struct vd_image *img, const struct
         return VD_E_INVAL;
     const uint32_t dim = (uint32_t)p->embedder.dim;
     const struct vd_box view = square(img, box);
-    vd_status st = embed(p, img, &view, how);
+    vd_status st = VD_OK;
+    if (how->cue == VD_PET_CUE_COLOUR) /* no network for the coat alone */
+        memset(p->sum, 0, VD_PET_LOOK_MAX * sizeof *p->sum);
+    else
+        st = embed(p, img, &view, how);
     float *hist = p->sum + dim;
     if (!st)
         st = vd_fit_into(img, &view, p->thumb, VD_PET_THUMB, VD_PET_THUMB, 1, &plain, p->scratch,
@@ -341,8 +345,6 @@ vd_status vd_pet_look(struct vd_pet *p, const struct vd_image *img, const struct
     const float c = how->cue == VD_PET_CUE_ALL ? sqrtf(COLOUR_WEIGHT) : 1;
     for (size_t i = 0; i < VD_PET_COLOURS; i++)
         hist[i] *= how->cue == VD_PET_CUE_SHAPE ? 0 : c;
-    if (how->cue == VD_PET_CUE_COLOUR)
-        memset(p->sum, 0, dim * sizeof *p->sum);
     quantise(p->sum, dim + VD_PET_COLOURS, out);
     memcpy(out->model, p->digest, sizeof out->model);
     return VD_OK;
