@@ -17,7 +17,7 @@
 #define PICTURE (12u << 20)
 
 static const char *deployment, *reference, *out_file, *reason, *until,
-    *action = "none", *ground, *asked, *factors, *language, *contact;
+    *action = "none", *ground, *asked, *group, *factors, *language, *contact;
 static int32_t minutes;
 static int confirmed, false_alert, want_reference_image;
 
@@ -205,8 +205,11 @@ static vd_status outcome(struct vd_desk *d, const struct vd_person *who,
 {
     static const char *const word[VD_ACTIONS] = {"none", "identity", "safeguard", "arrest",
                                                  "other-offence"};
-    struct vd_engagement o = {
-        .confirmed = confirmed, .minutes = minutes, .ground = ground, .asked = asked};
+    struct vd_engagement o = {.confirmed = confirmed,
+                              .minutes = minutes,
+                              .ground = ground,
+                              .asked = asked,
+                              .group = group};
     int k = 0;
     while (k < VD_ACTIONS && strcmp(word[k], action) != 0)
         k++;
@@ -362,6 +365,8 @@ static const struct vd_opt outcome_opts[] = {
     {"ground", 0, VD_OPT_STRING, &ground, "TEXT", "The independent ground of an arrest.", 0, 0},
     {"asked", 0, VD_OPT_STRING, &asked, "TEXT",
      "A missing adult who was found: what they said about telling where they are.", 0, 0},
+    {"group", 0, VD_OPT_STRING, &group, "WORD",
+     "Which group the person said they count themselves to; ask nobody. Counted, not kept.", 0, 0},
     VD_OPTS_JSON,
     VD_OPTS_DESK,
     VD_OPTS_END};

@@ -7,11 +7,13 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "cli/desk_cli.h"
+#include "desk/field.h"
 #include "desk/reports.h"
 
 #define LISTED_MAX 64
 
-static const char *out_dir = ".", *from, *to, *language = "en", *contact, *cost, *nominal, *reason;
+static const char *out_dir = ".", *from, *to, *language = "en", *contact, *cost, *nominal, *reason,
+                  *at;
 
 /* A day is its first instant. NULL is an error of its own. */
 static vd_status day(const char *text, const char *option, int64_t *ns, struct vd_err *err)
@@ -106,6 +108,67 @@ static int run_changes(int argc, char **args)
     (void)argc;
     (void)args;
     return run_kind(VD_REPORT_CHANGES, NULL, NULL);
+}
+
+static int run_recognition(int argc, char **args)
+{
+    (void)argc;
+    return run_kind(VD_REPORT_RECOGNITION, args[0], NULL);
+}
+
+static int run_pass(int argc, char **args)
+{
+    struct vd_desk *d = NULL;
+    struct vd_person who;
+    struct vd_err err = {0};
+    struct vd_store_id entry;
+    struct vd_now now;
+    int64_t ns = 0;
+    (void)argc;
+    if (vd_unhex(args[1], entry.b, sizeof entry.b))
+        return vd_cli_usage("report pass",
+                            "ENTRY is 32 hexadecimal digits: vedette watchlist show");
+    if (at && vd_utc_parse(at, &ns))
+        return vd_cli_usage("report pass", "--at is a time like 2027-01-31T10:15:00Z");
+    int rc = vd_desk_cli_begin(&d, &who);
+    if (rc)
+        return rc;
+    vd_desk_now(d, &now);
+    const vd_status st = vd_desk_blue_pass(d, &who, args[0], &entry, at ? ns : now.wall_ns, &err);
+    if (st)
+        rc = vd_cli_fail_err(st, &err);
+    vd_desk_close(&d);
+    return rc;
+}
+
+static int run_field(int argc, char **args)
+{
+    struct vd_desk *d = NULL;
+    struct vd_person who;
+    struct vd_err err = {0};
+    struct vd_monitor m;
+    int rc = vd_desk_cli_begin(&d, &who);
+    if (rc)
+        return rc;
+    vd_status st = argc ? vd_desk_field_review(d, &who, args[0], reason ? reason : "", &err)
+                        : vd_desk_looks(d, &who, "tests of groups in the field", &err);
+    if (!st)
+        st = vd_desk_field(d, &m, &err);
+    for (int32_t i = 0; i < m.group_n && !st; i++) {
+        const struct vd_monitor_group *g = &m.group[i];
+        if (vd_cli.json)
+            vd_json_line(json_pack("{s:s, s:o, s:I, s:I, s:b}", "type", "group", "group",
+                                   vd_json_text(g->name), "outcomes", (json_int_t)g->outcomes,
+                                   "false_alerts", (json_int_t)g->false_alerts, "suspended",
+                                   g->breached));
+        else
+            printf("%s: %lld of %lld alerts false%s\n", g->name, (long long)g->false_alerts,
+                   (long long)g->outcomes, g->breached ? ": SUSPENDED until reviewed" : "");
+    }
+    if (st)
+        rc = vd_cli_fail_err(st, &err);
+    vd_desk_close(&d);
+    return rc;
 }
 
 static int run_attestation(int argc, char **args)
@@ -243,6 +306,48 @@ const struct vd_verb vd_verb_report_public = {
     .args_min = 1,
     .args_max = 1,
     .run = run_public,
+};
+static const struct vd_opt recognition_opts[] = {OUT, VD_OPTS_JSON, VD_OPTS_DESK, VD_OPTS_END};
+static const struct vd_opt pass_opts[] = {
+    {"at", 0, VD_OPT_STRING, &at, "TIME", "When, in UTC. Default: now.", 0, 0},
+    VD_OPTS_JSON,
+    VD_OPTS_DESK,
+    VD_OPTS_END};
+
+const struct vd_verb vd_verb_report_recognition = {
+    .name = "report recognition",
+    .usage = "report recognition DEPLOYMENT [options]",
+    .summary = "how many of the blue list were recognised, with an interval",
+    .about = "Writes recognition.json and recognition.html, from the record alone: passes written\n"
+             "down with report pass, and alerts for the same entry within two minutes.",
+    .opts = recognition_opts,
+    .args_min = 1,
+    .args_max = 1,
+    .run = run_recognition,
+};
+const struct vd_verb vd_verb_report_pass = {
+    .name = "report pass",
+    .usage = "report pass DEPLOYMENT ENTRY [--at TIME] [options]",
+    .summary = "write down that somebody of the blue list walked past",
+    .about =
+        "Consenting staff on the list measure recognition (R57). An auditor or an authorising\n"
+        "officer writes down when they passed; operators cannot.",
+    .opts = pass_opts,
+    .args_min = 2,
+    .args_max = 2,
+    .run = run_pass,
+};
+const struct vd_verb vd_verb_report_field = {
+    .name = "report field",
+    .usage = "report field [GROUP --reason TEXT] [options]",
+    .summary = "tests of false alerts by group, and their review",
+    .about = "Outcomes of people who said which group they count themselves to feed a sequential\n"
+             "test of that group. A breach suspends all deployments until an auditor has reviewed\n"
+             "the GROUP and says why they may go on (R56).",
+    .opts = answer_opts,
+    .args_min = 0,
+    .args_max = 1,
+    .run = run_field,
 };
 const struct vd_verb vd_verb_report_washington = {
     .name = "report washington",

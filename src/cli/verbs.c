@@ -36,7 +36,8 @@ extern const struct vd_verb vd_verb_retention_run, vd_verb_retention_explain_jum
 extern const struct vd_verb vd_verb_serve, vd_verb_config_check, vd_verb_config_effective;
 extern const struct vd_verb vd_verb_report_notice, vd_verb_report_public, vd_verb_report_washington,
     vd_verb_report_eu, vd_verb_report_changes, vd_verb_report_attestation, vd_verb_report_ask,
-    vd_verb_report_listed, vd_verb_report_answer;
+    vd_verb_report_listed, vd_verb_report_answer, vd_verb_report_recognition, vd_verb_report_pass,
+    vd_verb_report_field;
 extern const struct vd_verb vd_verb_db_backup, vd_verb_db_restore, vd_verb_db_verify;
 
 /* clang-format off: one a line, so that two people can add theirs */
@@ -128,6 +129,9 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_report_ask,
     &vd_verb_report_listed,
     &vd_verb_report_answer,
+    &vd_verb_report_recognition,
+    &vd_verb_report_pass,
+    &vd_verb_report_field,
     &vd_verb_pet_lost,
     &vd_verb_pet_found,
     &vd_verb_pet_search,

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "desk/field.h"
 #include "desk/inside.h"
 #include "law/access.h"
 #include "law/retention.h"
@@ -426,6 +427,9 @@ static vd_status outcome(struct vd_desk *d, const struct vd_person *who, struct 
     const struct vd_engagement *o = opaque;
     struct vd_ruling r;
     char decision[32], factors[1024];
+    const int says = o->group && *o->group;
+    if (says && strlen(o->group) >= VD_NAME_MAX)
+        return vd_fail(err, VD_E_INVAL, "a group has at most %d bytes", VD_NAME_MAX - 1);
     if (!vd_case_outcome(&l->c, who, o, now_ns, &r))
         return refuse(d, who, l, "record an outcome", &r, err);
     snprintf(decision, sizeof decision, "%s %s", o->confirmed ? "confirmed" : "false-alert",
@@ -433,8 +437,11 @@ static vd_status outcome(struct vd_desk *d, const struct vd_person *who, struct 
     snprintf(factors, sizeof factors, "{\"minutes\":%lld,\"ground\":%s,\"asked\":%s}",
              (long long)o->minutes, o->ground && *o->ground ? "true" : "false",
              o->asked && *o->asked ? "true" : "false");
-    return keep_step(d, who, l, STEP_OUTCOME, decision, factors, VD_AUDIT_ALERT_OUTCOME, now_ns,
-                     err);
+    vd_status st =
+        keep_step(d, who, l, STEP_OUTCOME, decision, factors, VD_AUDIT_ALERT_OUTCOME, now_ns, err);
+    if (!st && says) /* counted in its group, and kept with nobody (R56, R58) */
+        st = vd_desk_field_outcome(d, o->group, !o->confirmed, err);
+    return st;
 }
 
 vd_status vd_desk_outcome(struct vd_desk *d, const struct vd_person *who,

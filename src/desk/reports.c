@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "desk/field.h"
 #include "desk/inside.h"
 #include "desk/report_inside.h"
 
@@ -417,6 +418,104 @@ static vd_status make_attestation(struct vd_desk *d, const struct vd_desk_report
     return st;
 }
 
+/* --- recognition in the field (R57) ----------------------------------------------------------- */
+
+#define PASSES_MAX 4096
+
+struct field {
+    const char *deployment;
+    struct sighting {
+        char entry[65];
+        int64_t at_ns;
+        int used;
+    } * pass, *alert; /* PASSES_MAX of each */
+    size_t passes, alerts, ended;
+    char threshold[32], model[65];
+};
+
+static vd_status put_sighting(struct sighting *s, size_t *n, const struct vd_desk_report_entry *e,
+                              const char *time, struct vd_err *err)
+{
+    if (*n == PASSES_MAX)
+        return vd_fail(err, VD_E_LIMIT, "more than %d passes or alerts of the blue list",
+                       PASSES_MAX);
+    snprintf(s[*n].entry, sizeof s[*n].entry, "%s", vd_desk_report_text(e, "entry"));
+    s[*n].at_ns = vd_desk_report_number(e, time);
+    s[(*n)++].used = 0;
+    return VD_OK;
+}
+
+static vd_status see_field(void *opaque, const struct vd_desk_report_entry *e, struct vd_err *err)
+{
+    struct field *x = opaque;
+    if (strcmp(e->deployment, x->deployment) != 0)
+        return VD_OK;
+    if (strcmp(e->kind, "blue.passed") == 0)
+        return put_sighting(x->pass, &x->passes, e, "at_ns", err);
+    if (strcmp(e->kind, "alert.raised") == 0 && vd_desk_report_number(e, "blue"))
+        return put_sighting(x->alert, &x->alerts, e, "captured_ns", err);
+    if (strcmp(e->kind, "deployment.started") == 0) {
+        snprintf(x->threshold, sizeof x->threshold, "%s", vd_desk_report_text(e, "threshold"));
+        snprintf(x->model, sizeof x->model, "%s", vd_desk_report_text(e, "model"));
+    }
+    return VD_OK;
+}
+
+/* (1) of FIELD: the nearest unused alert of that entry within the window. */
+static int recognised(const struct field *x, const struct sighting *pass)
+{
+    struct sighting *best = NULL;
+    uint64_t nearest = VD_FIELD_PASS_NS;
+    for (size_t i = 0; i < x->alerts; i++) {
+        struct sighting *a = &x->alert[i];
+        const uint64_t apart = a->at_ns > pass->at_ns ? (uint64_t)a->at_ns - (uint64_t)pass->at_ns
+                                                      : (uint64_t)pass->at_ns - (uint64_t)a->at_ns;
+        if (a->used || apart > nearest || strcmp(a->entry, pass->entry) != 0)
+            continue;
+        best = a;
+        nearest = apart;
+    }
+    if (best)
+        best->used = 1;
+    return best != NULL;
+}
+
+static vd_status make_recognition(struct vd_desk *d, const struct vd_desk_report_ask *ask,
+                                  json_t **out, struct vd_err *err)
+{
+    struct field x = {.deployment = ask->deployment};
+    int64_t yes = 0;
+    double lo, hi;
+    if (!ask->deployment || !*ask->deployment)
+        return vd_fail(err, VD_E_INVAL, "recognition is of one deployment: name it");
+    x.pass = vd_calloc(PASSES_MAX, sizeof *x.pass);
+    x.alert = vd_calloc(PASSES_MAX, sizeof *x.alert);
+    vd_status st = x.pass && x.alert ? vd_desk_report_walk(d, see_field, &x, err)
+                                     : vd_fail(err, VD_E_NOMEM, "no memory left");
+    if (!st && !x.passes)
+        st = vd_fail(err, VD_E_NOTFOUND,
+                     "nobody of the blue list was seen to pass in %s: vedette report pass writes "
+                     "one down",
+                     ask->deployment);
+    for (size_t i = 0; i < x.passes && !st; i++)
+        yes += recognised(&x, &x.pass[i]);
+    if (!st) {
+        vd_desk_share(yes, (int64_t)x.passes, &lo, &hi);
+        *out = header(d, "vedette-recognition/1", "Recognition in the field");
+        json_object_update_new(
+            *out, json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:[f,f], s:I, s:s}", "deployment",
+                            ask->deployment, "threshold", x.threshold, "model", x.model, "passes",
+                            (json_int_t)x.passes, "recognised", (json_int_t)yes,
+                            "true_positive_rate", (double)yes / (double)x.passes, "interval_95", lo,
+                            hi, "window_s", (json_int_t)(VD_FIELD_PASS_NS / VD_SECOND_NS), "method",
+                            "Consenting staff; an alert for the entry within the window of a pass "
+                            "that somebody wrote down. Interval: Wilson."));
+    }
+    free(x.pass);
+    free(x.alert);
+    return st;
+}
+
 /* --- the notice ------------------------------------------------------------------------------- */
 
 static const struct notice_words {
@@ -505,8 +604,8 @@ static vd_status make_notice(struct vd_desk *d, const struct vd_desk_report_ask 
 
 const char *vd_desk_report_name(enum vd_desk_report_kind kind)
 {
-    static const char *const name[] = {"notice", "public",      "washington",
-                                       "eu",     "attestation", "changes"};
+    static const char *const name[] = {"notice",      "public",  "washington", "eu",
+                                       "attestation", "changes", "recognition"};
     return (unsigned)kind < VD_REPORT_KINDS ? name[kind] : "?";
 }
 
@@ -552,7 +651,8 @@ vd_status vd_desk_report(struct vd_desk *d, const struct vd_person *who,
 {
     static vd_status (*const make[])(struct vd_desk *, const struct vd_desk_report_ask *, json_t **,
                                      struct vd_err *) = {
-        make_notice, make_public, make_period, make_period, make_attestation, make_changes};
+        make_notice,      make_public,  make_period,     make_period,
+        make_attestation, make_changes, make_recognition};
     json_t *o = NULL;
     memset(out, 0, sizeof *out);
     if ((unsigned)ask->kind >= VD_REPORT_KINDS)

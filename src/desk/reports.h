@@ -26,6 +26,7 @@ enum vd_desk_report_kind {
     VD_REPORT_EU,          /**< a period: annual report (R50) */
     VD_REPORT_ATTESTATION, /**< a period: nothing was used, signed (R66) */
     VD_REPORT_CHANGES,     /**< a period: policies, models, thresholds, configuration (R52) */
+    VD_REPORT_RECOGNITION, /**< one deployment: how many of the blue list were recognised (R57) */
     VD_REPORT_KINDS
 };
 /** "notice", "public", ... */
@@ -33,7 +34,7 @@ const char *vd_desk_report_name(enum vd_desk_report_kind kind);
 
 struct vd_desk_report_ask {
     enum vd_desk_report_kind kind;
-    const char *deployment;   /**< by name: NOTICE, PUBLIC */
+    const char *deployment;   /**< by name: NOTICE, PUBLIC, RECOGNITION */
     const char *jurisdiction; /**< WASHINGTON, EU: whose deployments */
     int64_t from_ns, to_ns;   /**< of a period, half open */
     const char *language;     /**< of a notice: "en" or "fr"; NULL = "en" */

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "desk/alert.h"
+#include "desk/field.h"
 #include "desk/inside.h"
 #include "desk/keep.h"
 
@@ -330,6 +331,16 @@ static vd_status mark_running(struct vd_desk_run *r, const struct vd_store_deplo
     return st;
 }
 
+/* No group of people may be suspended (R56). */
+static vd_status field_allows(struct vd_desk *d, const char *who, const char *deployment,
+                              const char *what, struct vd_err *err)
+{
+    struct vd_ruling r;
+    if (vd_desk_field_ok(d, &r))
+        return VD_OK;
+    return vd_desk_refused(d, who, deployment, VD_AUDIT_DEPLOYMENT_REFUSED, what, &r, err);
+}
+
 static vd_status start(struct vd_desk_run *r, const struct vd_person *by, struct vd_err *err)
 {
     struct vd_desk *d = r->d;
@@ -362,7 +373,9 @@ static vd_status start(struct vd_desk_run *r, const struct vd_person *by, struct
     g->cancelled = row.ended_ns != 0;
     g->actor = by->name;
     vd_engine_digest(r->o.engine, r->model);
-    st = vd_desk_publish_use(d, by->name, &r->a, r->model, err); /* R52 */
+    st = field_allows(d, by->name, r->a.id, "start", err); /* R56 */
+    if (!st)
+        st = vd_desk_publish_use(d, by->name, &r->a, r->model, err); /* R52 */
     if (!st)
         st = vd_desk_with_law(d, open_gate, g, err);
     if (!st)
@@ -587,6 +600,8 @@ static vd_status change(struct vd_desk *d, const struct vd_person *officer, cons
 {
     char payload[256], hex[65];
     vd_status st = vd_desk_may(d, officer, right, what, err);
+    if (!st && type == VD_DOC_RESUME)
+        st = field_allows(d, officer->name, NULL, "resume", err);
     if (st)
         return st;
     struct vd_desk_run *r = hold(d, id);
@@ -758,6 +773,22 @@ static vd_status refresh(void *opaque, const struct vd_standing *s, int32_t n,
     return VD_OK;
 }
 
+/* R56: what runs is stopped like by anybody else; only an officer resumes, after the review. */
+static void stop_breached(struct vd_desk *d, const struct refreshing *f)
+{
+    struct vd_ruling why;
+    struct vd_now now;
+    struct vd_err err = {0};
+    if (vd_desk_field_ok(d, &why))
+        return;
+    vd_desk_now(d, &now);
+    for (size_t i = 0; i < VD_RUNS_MAX; i++) {
+        if (f->run[i] && vd_gate_phase_of(f->run[i]->gate) == VD_GATE_RUNNING &&
+            vd_gate_stop(f->run[i]->gate, "monitor", why.value, &now, &err))
+            vd_log(VD_LOG_WARN, "the stop is not in the record: %s", err.msg);
+    }
+}
+
 static vd_status keep_sometimes(struct vd_desk *d, struct vd_err *err)
 {
     struct vd_keep_report r;
@@ -778,6 +809,7 @@ vd_status vd_desk_tick(struct vd_desk *d, struct vd_err *err)
             f.run[i]->users++;
     }
     pthread_mutex_unlock(&d->run_lock);
+    stop_breached(d, &f);
     vd_status st = vd_desk_need_drain(d, err);
     const vd_status law = vd_desk_with_law(d, refresh, &f, err); /* full disk or not */
     st = st ? st : law;

@@ -122,6 +122,9 @@ struct vd_audit_sink {
     X(ALERT_RELEASED, "alert.released")                                                            \
     X(ALERT_DELETED, "alert.deleted")                                                              \
     X(ALERT_SEEDED, "alert.seeded")                                                                \
+    X(BLUE_PASSED, "blue.passed")                                                                  \
+    X(FIELD_BREACHED, "field.breached")                                                            \
+    X(FIELD_REVIEWED, "field.reviewed")                                                            \
     /* who looked at what (R40) */                                                                 \
     X(RECORD_READ, "record.read")                                                                  \
     X(RECORD_SEARCHED, "record.searched")                                                          \

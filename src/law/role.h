@@ -118,6 +118,7 @@ struct vd_engagement {
     int64_t minutes;    /**< how long the person was kept; >= 0 */
     const char *ground; /**< independent ground of an arrest, or NULL */
     const char *asked;  /**< R70, adult found: what they said about disclosure, or NULL */
+    const char *group;  /**< R56: which group the person said they count themselves to, or NULL */
 };
 struct vd_case {
     enum vd_case_phase phase;

@@ -16,6 +16,8 @@
 #include "desk/chores.h"
 #include "desk/desk_world.h"
 #include "desk/evidence.h"
+#include "desk/field.h"
+#include "desk/list_inside.h"
 #include "desk/reports.h"
 #include "watch/fakes.h"
 
@@ -502,6 +504,117 @@ static void ends_by_itself(void **state)
     finish();
 }
 
+/* R57: consenting staff on the list; two passes, one of them seen. */
+static void the_blue_list_measures(void **state)
+{
+    (void)state;
+    static const uint8_t salt[32] = {7};
+    struct vd_err err = {0};
+    struct vd_store_entry e;
+    struct vd_store_entry_in in = {0};
+    struct vd_desk_alert al;
+    struct vd_store_alert_filter f = {.state = -1};
+    struct vd_desk_made r;
+    size_t n;
+    begin();
+    struct vd_subject *s = (struct vd_subject *)(uintptr_t)vd_watchlist_subject(live.list, 0);
+    struct vd_store_id listed, blue;
+    memcpy(listed.b, s->id, sizeof listed.b);
+    GOOD(vd_store_entry_get(vd_desk_store(dw.d), &listed, &e, &err));
+    const struct vd_store_blob blob = {"salt", salt, sizeof salt};
+    in.entry = e;
+    in.entry.flags = VD_ENTRY_BLUE;
+    vd_store_id_new(&in.entry.id);
+    vd_store_id_new(&in.person.id);
+    in.entry.person = in.person.id;
+    snprintf(in.person.name, sizeof in.person.name, "Officer Blue");
+    in.blobs = &blob;
+    in.blobs_n = 1;
+    GOOD(vd_store_entries_put(vd_desk_store(dw.d), &in, 1, &err));
+    blue = in.entry.id;
+    memcpy(s->id, blue.b, sizeof s->id);
+    s->blue = 1;
+    vd_list_commit(s->entry, salt, &blue);
+    const struct vd_desk_report_ask ask = {.kind = VD_REPORT_RECOGNITION,
+                                           .deployment = "main-street"};
+    started(&err);
+    UNTIL(atomic_load(&live.alerts) >= 1);
+    GOOD(vd_desk_alerts(dw.d, &dw.auditor, &f, &al, 1, &n, &err));
+    assert_true(n == 1 && al.c.blue);
+    assert_int_equal(vd_desk_report(dw.d, &dw.auditor, &ask, &r, &err), VD_E_NOTFOUND);
+    const int64_t seen = al.row.at_ns;
+    /* not by those who are measured, and nobody else on the list is followed */
+    assert_int_equal(vd_desk_blue_pass(dw.d, &dw.operator_, "main-street", &blue, seen, &err),
+                     VD_E_DENIED);
+    assert_int_equal(vd_desk_blue_pass(dw.d, &dw.auditor, "main-street", &listed, seen, &err),
+                     VD_E_DENIED);
+    GOOD(
+        vd_desk_blue_pass(dw.d, &dw.auditor, "main-street", &blue, seen - 30 * VD_SECOND_NS, &err));
+    GOOD(vd_desk_blue_pass(dw.d, &dw.auditor, "main-street", &blue, seen + H(1), &err));
+    GOOD(vd_desk_report(dw.d, &dw.auditor, &ask, &r, &err));
+    assert_non_null(strstr(r.json, "\"passes\": 2"));
+    assert_non_null(strstr(r.json, "\"recognised\": 1"));
+    assert_null(strstr(r.json, "Officer Blue"));
+    vd_desk_report_free(&r);
+    /* the same alert cannot count twice */
+    GOOD(vd_desk_blue_pass(dw.d, &dw.auditor, "main-street", &blue, seen, &err));
+    GOOD(vd_desk_report(dw.d, &dw.auditor, &ask, &r, &err));
+    assert_non_null(strstr(r.json, "\"passes\": 3"));
+    assert_non_null(strstr(r.json, "\"recognised\": 1"));
+    vd_desk_report_free(&r);
+    GOOD(vd_desk_run_end(&live.run, &err));
+    double lo, hi; /* Wilson, against R: prop.test(9, 10, correct = FALSE) */
+    vd_desk_share(9, 10, &lo, &hi);
+    assert_true(lo > 0.5958 && lo < 0.5959 && hi > 0.9821 && hi < 0.9822);
+    vd_desk_share(0, 0, &lo, &hi);
+    assert_true(lo == 0 && hi == 1);
+    finish();
+}
+
+/* R56: outcomes feed the test of a group; a breach stops what runs and lets nothing start. */
+static void a_group_suspends(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct vd_desk_alert al;
+    struct vd_store_alert_filter f = {.state = -1};
+    size_t n;
+    begin();
+    started(&err);
+    UNTIL(atomic_load(&live.alerts) >= 1);
+    GOOD(vd_desk_alerts(dw.d, &dw.operator_, &f, &al, 1, &n, &err));
+    const struct vd_store_id id = al.row.id;
+    GOOD(vd_desk_review(dw.d, &dw.operator_, &id, VD_VERDICT_MATCH, NULL, &err));
+    GOOD(vd_desk_review(dw.d, &dw.other, &id, VD_VERDICT_MATCH, NULL, &err));
+    GOOD(vd_desk_engage(dw.d, &dw.engager, &id, &err));
+    GOOD(vd_desk_field_outcome(dw.d, "group-a", 1, &err));
+    GOOD(vd_desk_field_outcome(dw.d, "group-a", 1, &err));
+    GOOD(vd_desk_field_outcome(dw.d, "group-b", 0, &err));
+    GOOD(vd_desk_tick(dw.d, &err));
+    assert_true(watching());
+    const struct vd_engagement o = {.confirmed = 0, .minutes = 2, .group = "group-a"};
+    GOOD(vd_desk_outcome(dw.d, &dw.engager, &id, &o, &err));
+    assert_int_equal(desk_recorded_with(VD_AUDIT_FIELD_BREACHED, "group-a"), 1);
+    /* whose group it was is in no entry about the alert */
+    assert_int_equal(desk_recorded_with(VD_AUDIT_ALERT_OUTCOME, "group-a"), 0);
+    GOOD(vd_desk_tick(dw.d, &err));
+    UNTIL(!watching());
+    assert_int_equal(vd_desk_resume(dw.d, &dw.officer, PASSWORD, &live.id, &err), VD_E_DENIED);
+    assert_non_null(strstr(err.msg, "R56"));
+    GOOD(vd_desk_run_end(&live.run, &err));
+    desk_reopen();
+    authorise("second-street"); /* it survives a restart, and holds for every deployment */
+    assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED);
+    assert_non_null(strstr(err.msg, "R56"));
+    assert_int_equal(vd_desk_field_review(dw.d, &dw.officer, "group-a", "fine", &err), VD_E_DENIED);
+    assert_int_equal(vd_desk_field_review(dw.d, &dw.auditor, "group-a", " ", &err), VD_E_DENIED);
+    GOOD(vd_desk_field_review(dw.d, &dw.auditor, "group-a", "the lamp was changed", &err));
+    assert_int_equal(desk_recorded(VD_AUDIT_FIELD_REVIEWED), 1);
+    started(&err);
+    GOOD(vd_desk_run_end(&live.run, &err));
+    finish();
+}
+
 static void a_moratorium_ends_it(void **state)
 {
     (void)state;
@@ -731,11 +844,12 @@ static void a_crash_in_need(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_whole_life),        cmocka_unit_test(doubts_and_notices),
-        cmocka_unit_test(published_by_itself),   cmocka_unit_test(stops_and_resumes),
-        cmocka_unit_test(ends_by_itself),        cmocka_unit_test(a_moratorium_ends_it),
-        cmocka_unit_test(nobody_asks_the_towns), cmocka_unit_test(crashes),
-        cmocka_unit_test(a_locked_database),     cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(the_whole_life),         cmocka_unit_test(doubts_and_notices),
+        cmocka_unit_test(published_by_itself),    cmocka_unit_test(stops_and_resumes),
+        cmocka_unit_test(the_blue_list_measures), cmocka_unit_test(a_group_suspends),
+        cmocka_unit_test(ends_by_itself),         cmocka_unit_test(a_moratorium_ends_it),
+        cmocka_unit_test(nobody_asks_the_towns),  cmocka_unit_test(crashes),
+        cmocka_unit_test(a_locked_database),      cmocka_unit_test(a_full_disk),
         cmocka_unit_test(a_crash_in_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
