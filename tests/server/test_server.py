@@ -345,6 +345,13 @@ class Server(unittest.TestCase):
         self.assertEqual(self.admin.call("GET", "/api/v1/alerts/xyz")[0], 404)
         self.assertIn(self.admin.call("GET", "/api/v1/deployments/" + "0" * 32)[0], (403, 404))
 
+    def test_nothing_is_cached(self):
+        for path in ("/api/v1/session", "/api/v1/users", "/api/v1/nothing", "/health"):
+            self.admin.call("GET", path)
+            self.assertIn(self.admin.headers["Cache-Control"], ("no-store", "no-cache, private"), path)
+        for method in ("TRACE", "CONNECT", "PATCH"):
+            self.assertIn(Client(self.d).call(method, "/health")[0], (400, 405, 501), method)
+
     def test_too_much(self):
         self.assertEqual(Client(self.d).call("POST", "/api/v1/session", raw=b"x" * 70000, headers={"Content-Type": "application/json"})[0], 413)
         s = self.raw(b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + b"10000\r\n" + b"x" * 65536 + b"\r\n10\r\n" + b"x" * 16 + b"\r\n0\r\n\r\n")
