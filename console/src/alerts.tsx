@@ -286,7 +286,7 @@ function Detail({ a, again }: { a: api.Alert; again: () => void }): JSX.Element 
           [t("category"), word("category", a.category)],
           [t("faces_fused"), a.detail ? number(a.detail.faces_fused) : "–"],
           [t("captured"), moment(a.captured_at)],
-          [t("latency"), a.detail ? `${number(a.detail.latency_ms)} ms` : "–"],
+          [t("latency"), `${number(Date.parse(a.raised_at) - Date.parse(a.captured_at))} ms`],
           [t("deployment"), a.deployment],
           [t("reference_number"), <Hex value={a.id} n={12} />],
         ]}

@@ -46,7 +46,8 @@ export function word(prefix: string, value: string): string {
 }
 
 // Western digits in Arabic too: scores, numbers of entries and times are read out and compared by phone.
-const locale = (): string => (lang === "ar" ? "ar-u-nu-latn" : lang);
+const locale = (): string =>
+  (navigator.languages.find((x) => x.startsWith(lang)) ?? lang) + (lang === "ar" ? "-u-nu-latn" : "");
 
 export function number(v: number, digits = 0): string {
   return v.toLocaleString(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits });

@@ -103,7 +103,7 @@ function PublicPage(): JSX.Element {
                 </Tag>
               </p>
               {p.retention && (
-                <p>
+                <p class="lines">
                   <Said text={p.retention} />
                 </p>
               )}

@@ -261,7 +261,7 @@ function Policies(): JSX.Element {
                     ]}
                   />
                   {p.retention && (
-                    <p class="hint">
+                    <p class="hint lines">
                       <Said text={p.retention} />
                     </p>
                   )}
