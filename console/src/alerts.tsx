@@ -65,7 +65,7 @@ function Scale({ a }: { a: api.Alert }): JSX.Element {
 }
 
 function Picture({ a, part }: { a: api.Alert; part: "probe" | "reference" }): JSX.Element {
-  const [gone, setGone] = useState(false);
+  const [gone, setGone] = useState(part === "reference" && !a.person); // erased with its list
   const what = t(part === "probe" ? "probe" : "reference");
   return (
     <figure>

@@ -15,7 +15,7 @@
 #define ADMIN     "demonstration"
 #define OPERATOR  "demo"
 #define CAMERA    "local-file"
-#define AGAIN_NS  (45 * VD_SECOND_NS)
+#define AGAIN_NS  (20 * VD_SECOND_NS)
 #define IMAGE_MAX ((size_t)8 << 20)
 
 static void word(char out[33])

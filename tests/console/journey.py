@@ -333,6 +333,7 @@ def forgetting(s, miller, ends):
     public = s.window("public")
     public.goto(s.url + "/public")
     public.get_by_role("heading", name="main-street").wait_for()
+    stage.wait_for("the figures are published", 20, lambda: public.get_by_text("False alerts", exact=True).count() or public.reload())
     text = public.locator("main").inner_text()
     say("anybody sees where, when and why, and no name", "wanted" in text.lower() and "Walker" not in text and "brown" not in text, text)
     s.axe(public, "public")
@@ -349,7 +350,7 @@ def journey(s, d, folder, picture):
     watchlist(s, miller, mason, picture, folder)
     brown, green, constable, ada = (s.sign_in(x) for x in ("brown", "green", "constable", "ada"))
     s.trouble.clear()
-    seconds = 50
+    seconds = 60
     plan(s, miller, jones, seconds)
     ends = time.monotonic() + seconds
     judge(s, brown, green, constable)
