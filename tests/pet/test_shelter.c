@@ -104,7 +104,7 @@ static void what_a_card_needs(void **state)
     assert_int_equal(vd_shelter_report(p.s, &r, &m, &err), VD_E_INVAL);
     r.card.at_ns = 0;
     r.card.has_place = 1;
-    r.card.lat = NAN;
+    r.card.lat = (double)NAN;
     assert_int_equal(vd_shelter_report(p.s, &r, &m, &err), VD_E_INVAL);
     r.card.lat = 51, r.card.lon = 181;
     assert_int_equal(vd_shelter_report(p.s, &r, &m, &err), VD_E_INVAL);
