@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "cli/desk_cli.h"
 #include "desk/alert.h"
-#include "desk/evidence.h"
+#include "desk/exhibit.h"
 #include "desk/list.h"
 #include "desk/reports.h"
 

@@ -15,7 +15,7 @@
 #include "base/forms.h"
 #include "desk/chores.h"
 #include "desk/desk_world.h"
-#include "desk/evidence.h"
+#include "desk/exhibit.h"
 #include "desk/field.h"
 #include "desk/list_inside.h"
 #include "desk/reports.h"

@@ -1,4 +1,4 @@
-#include "desk/evidence.h"
+#include "desk/exhibit.h"
 
 #include <errno.h>
 #include <inttypes.h>

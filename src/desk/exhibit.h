@@ -12,8 +12,8 @@
  *
  * What was erased on time is not there, and evidence.json says so: hold an alert that a court may
  * want. */
-#ifndef VD_DESK_EVIDENCE_H
-#define VD_DESK_EVIDENCE_H
+#ifndef VD_DESK_EXHIBIT_H
+#define VD_DESK_EXHIBIT_H
 
 #include "desk/alert.h"
 
