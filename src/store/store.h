@@ -435,7 +435,7 @@ enum vd_store_class {
     VD_STORE_WATCHLIST, /**< a list with all its entries */
     VD_STORE_ENTRY,
     VD_STORE_ALERT,
-    VD_STORE_DEPLOYMENT, /**< its alerts, held ones too: R28; due ones only when no hold stands */
+    VD_STORE_DEPLOYMENT, /**< all of a use that must not have been, held alerts too: R28 */
     VD_STORE_NOMINAL,    /**< hashes for subject access past nominal_until_ns; id unused */
     VD_STORE_CLASSES
 };

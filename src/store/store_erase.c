@@ -50,8 +50,7 @@ static const struct class_sql classes[VD_STORE_CLASSES] = {
                          "DELETE FROM alerts WHERE id=?1"}},
     [VD_STORE_DEPLOYMENT] =
         {"deployment",
-         "deployments d WHERE erase_after_ns<=?1 AND NOT EXISTS(SELECT 1 FROM alerts a WHERE"
-         " a.deployment=d.id AND " HELD ")",
+         "deployments a WHERE erase_after_ns<=?1 AND ?2=?2",
          "SELECT 1 FROM deployments WHERE id=?1 AND vault<>0",
          NULL,
          "SELECT vault FROM deployments WHERE id=?1 UNION ALL"

@@ -17,6 +17,7 @@
 #include "desk/desk_world.h"
 #include "desk/exhibit.h"
 #include "desk/field.h"
+#include "desk/keep.h"
 #include "desk/list_inside.h"
 #include "desk/reports.h"
 #include "watch/fakes.h"
@@ -615,6 +616,65 @@ static void a_group_suspends(void **state)
     finish();
 }
 
+/* R28: the process that wrote down a refused ratification dies before it has erased anything;
+ * another one, which knows nothing of the first, erases everything of that use: alerts that are
+ * held, too. */
+static void another_process_erases(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct vd_store_alert row;
+    struct vd_store_alert_filter f = {.state = -1};
+    size_t n = 0;
+    int status = 0;
+    begin();
+    struct vd_desk_options o = {
+        .dir = dw.dir, .clock = &desk_clock, .boot = "boot-a", .origin = "example.org/desk"};
+    vd_desk_close(&dw.d);
+    for (int round = 0; round < 2; round++) {
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (!child && round == 0) { /* watches, holds an alert, is refused, is killed */
+            struct vd_store_deployment d;
+            if (vd_desk_open(&dw.d, &o, &err) || start(&dw.operator_, &err))
+                _exit(1);
+            for (int i = 0; i < 2000 && !atomic_load(&live.alerts); i++)
+                usleep(5000);
+            if (vd_store_alerts(vd_desk_store(dw.d), &f, &row, 1, &n, &err) || n != 1 ||
+                vd_desk_hold(dw.d, &dw.engager, &row.id, "evidence",
+                             desk_clock.wall_ns(NULL) + H(48), &err) ||
+                vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &d, &err))
+                _exit(2);
+            d.state = VD_DEPLOYMENT_UNRATIFIED; /* as vd_desk_run_end() writes it */
+            d.ended_ns = d.erase_after_ns = desk_clock.wall_ns(NULL);
+            if (vd_store_deployment_set(vd_desk_store(dw.d), &d, &err))
+                _exit(3);
+            kill(getpid(), SIGKILL);
+        }
+        if (!child) { /* vedette retention run */
+            struct vd_keep_report r;
+            const int failed = vd_desk_open(&dw.d, &o, &err) || vd_desk_tick(dw.d, &err) ||
+                               vd_desk_keep(dw.d, &r, &err);
+            vd_desk_close(&dw.d);
+            _exit(failed ? 4 : 9);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (round == 0)
+            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        else
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 9);
+        desk_pass(300 * VD_SECOND_NS); /* the children's clock is not ours; 15 min are not over */
+        if (vd_desk_open(&dw.d, &o, &err))
+            fail_msg("%s", err.msg);
+        GOOD(vd_store_alerts(vd_desk_store(dw.d), &f, &row, 1, &n, &err));
+        assert_int_equal(n, round == 0); /* there it still was; nothing is left */
+        assert_int_equal(desk_recorded_with(VD_AUDIT_ERASURE_CERTIFIED, "\"rule\":\"R28\""), round);
+        if (round == 0)
+            vd_desk_close(&dw.d);
+    }
+    finish();
+}
+
 static void a_moratorium_ends_it(void **state)
 {
     (void)state;
@@ -844,12 +904,19 @@ static void a_crash_in_need(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_whole_life),         cmocka_unit_test(doubts_and_notices),
-        cmocka_unit_test(published_by_itself),    cmocka_unit_test(stops_and_resumes),
-        cmocka_unit_test(the_blue_list_measures), cmocka_unit_test(a_group_suspends),
-        cmocka_unit_test(ends_by_itself),         cmocka_unit_test(a_moratorium_ends_it),
-        cmocka_unit_test(nobody_asks_the_towns),  cmocka_unit_test(crashes),
-        cmocka_unit_test(a_locked_database),      cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(the_whole_life),
+        cmocka_unit_test(doubts_and_notices),
+        cmocka_unit_test(published_by_itself),
+        cmocka_unit_test(stops_and_resumes),
+        cmocka_unit_test(another_process_erases),
+        cmocka_unit_test(the_blue_list_measures),
+        cmocka_unit_test(a_group_suspends),
+        cmocka_unit_test(ends_by_itself),
+        cmocka_unit_test(a_moratorium_ends_it),
+        cmocka_unit_test(nobody_asks_the_towns),
+        cmocka_unit_test(crashes),
+        cmocka_unit_test(a_locked_database),
+        cmocka_unit_test(a_full_disk),
         cmocka_unit_test(a_crash_in_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

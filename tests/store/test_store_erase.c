@@ -365,7 +365,7 @@ static void test_hold_keeps(void **state) /* R25 */
     assert_int_equal(over[VD_STORE_ALERT], 0);
     ok(vd_store_overdue(f.s, limit + 60 * SEC, 60 * SEC, over, &err));
     assert_int_equal(over[VD_STORE_ALERT], 1);
-    assert_int_equal(over[VD_STORE_DEPLOYMENT], 0); /* a held alert keeps its deployment */
+    assert_int_equal(over[VD_STORE_DEPLOYMENT], 1); /* a held alert keeps no unlawful use (R28) */
     struct vd_store_id both[2] = {fx_id('a', 1), fx_id('a', 2)};
     struct vd_store_erasure e = erasure(VD_STORE_ALERT, both, 2);
     e.now_ns = limit;
