@@ -66,6 +66,7 @@ static void add_stats(struct vd_watch_stats *sum, const struct vd_watch_stats *s
     sum->frames_dropped_late += was.frames_dropped_late;
     sum->frames_damaged += was.frames_damaged;
     sum->reconnects += was.reconnects;
+    sum->revivals += was.revivals;
     sum->faces += was.faces;
     sum->tracks += was.tracks;
     sum->alerts += was.alerts;
@@ -149,6 +150,7 @@ static void watch_once(struct vd_desk_run *r)
     o.threads = r->o.threads;
     o.source.max_reconnects = -1;
     o.source.later = 1; /* a camera that is not there yet is waited for, the others run */
+    o.apart = 1;        /* one that fails costs the others nothing */
     o.realtime = 1;     /* a recording in place of a camera plays at its own pace */
     o.clock = r->d->clock;
     o.stop = &r->stop;

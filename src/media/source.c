@@ -21,13 +21,14 @@
  *     because it is dark is alive.
  * (5) Waiting grows from 1 s to 30 s, each time cut by a random quarter or less, so that cameras
  *     behind one switch do not come back in step. The first eight waits are of 1 s: most faults are
- *     short. A camera that refuses the password is asked four times, then seldom: many lock the
- *     account after five.
+ *     short. A camera that answers and whose attempts fail soon waits half a second for as long as
+ *     that lasts: asking is cheap then. One that refuses the password is asked four times, then
+ *     seldom: many lock the account after five.
  * (6) While it waits, and while a new attempt hangs, the camera is asked every third of a second
- * whether it speaks at all (vd_probe: no password, no stream). When one that was silent answers, or
- * one that said no says yes, it is connected at once, however long the wait would have been. (7) A
- * crash of the decoder is counted and another one started within a second; after five in a minute
- * the camera is left alone for five minutes: something is aimed at the decoder. */
+ *     whether it speaks at all (vd_probe: no password, no stream). When one that was silent
+ *     answers, or one that said no says yes, it is connected at once.
+ * (7) A crash of the decoder is counted and another one started within a second; after five in a
+ *     minute the camera is left alone for five minutes: something is aimed at the decoder. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -59,6 +60,8 @@
 #define TICK_MS         50
 #define WAIT_MAX        (30 * SECOND)
 #define SHORT_WAITS     8
+#define SOON            (2 * SECOND) /* an attempt that was over by then did not hang */
+#define ANSWERS_WAIT    (500 * MS)
 #define DENIED_WAITS    3
 #define DENIED_WAIT     (10 * SECOND)
 #define CRASH_WAIT      (200 * MS)
@@ -409,13 +412,14 @@ static int64_t jittered(int64_t ns)
     return ns - ns / 4 / 1024 * (r % 1024);
 }
 
-static int64_t next_wait(const struct vd_source *s)
+static int64_t next_wait(const struct vd_source *s, int64_t lasted_ns)
 {
-    int64_t ns = SECOND;
+    const int answers = s->networked && !s->denied && s->probe_said > 0 && lasted_ns < SOON;
+    int64_t ns = answers ? ANSWERS_WAIT : SECOND;
     if (s->denied > DENIED_WAITS) {
         ns = DENIED_WAIT * (s->denied - DENIED_WAITS);
     } else {
-        for (int32_t i = SHORT_WAITS; i < s->tries && ns < WAIT_MAX; i++)
+        for (int32_t i = SHORT_WAITS; i < s->tries && ns < WAIT_MAX && !answers; i++)
             ns *= 2;
     }
     return jittered(ns > WAIT_MAX ? WAIT_MAX : ns);
@@ -453,7 +457,7 @@ static void broke(struct vd_source *s, vd_status st, enum vd_child_fate fate, co
             return;
         }
     } else {
-        s->retry_at_ns = now + next_wait(s);
+        s->retry_at_ns = now + next_wait(s, now - s->began_ns);
     }
     if (was || s->tries <= 1)
         vd_log(VD_LOG_WARN, "%s", why);
@@ -552,6 +556,11 @@ static vd_status open_local(struct vd_source *s, struct vd_err *err)
 {
     const int device = !strncmp(s->url, "/dev/video", 10);
     struct stat sb;
+    if (device && s->o.later) {
+        s->info.kind = VD_SOURCE_LIVE;
+        s->info.state = VD_CAMERA_CONNECTING;
+        return VD_OK;
+    }
     if (!device && stat(s->url, &sb))
         return vd_fail(err, errno == ENOENT || errno == ENOTDIR ? VD_E_NOTFOUND : VD_E_IO, "%s: %s",
                        s->info.label, strerror(errno));

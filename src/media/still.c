@@ -93,7 +93,6 @@ static vd_status decode(AVFormatContext *fmt, struct vd_frame_box *b, const char
     dec->thread_count = 1;
     if (codec->id == AV_CODEC_ID_MJPEG)       /* cut short is refused, not filled up in grey ... */
         dec->err_recognition = AV_EF_EXPLODE; /* ... but TIFF's decoder then refuses whole files */
-    AV_EF_EXPLODE; /* a picture cut short is refused, not filled up in grey */
     if (avcodec_open2(dec, codec, NULL) < 0)
         goto done;
     for (int k = 0; k < 64 && got < 0; k++) {

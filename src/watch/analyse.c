@@ -633,8 +633,10 @@ void *vd_analyse_main(void *arg)
         abandon(a);
     vd_tracker_finish(a->tracker, on_ended, a);
     struct vd_event *ev = event_begin(a, VD_EVENT_END);
-    if (ev)
+    if (ev) {
+        ev->source = a->number;
         event_send(a, ev);
+    }
     return NULL;
 }
 
@@ -664,12 +666,14 @@ vd_status vd_analyst_init(struct vd_analyst *a, struct vd_pipeline *p, size_t nu
     a->detects = vd_calloc(a->flying_max, sizeof *a->detects);
     a->shots = vd_calloc(VD_SHOTS_FLYING, sizeof *a->shots);
     a->faces = vd_calloc(a->flying_max * VD_FACES_MAX, sizeof *a->faces);
-    a->person = vd_calloc(vd_watchlist_people(p->list) + 1, sizeof *a->person);
+    const int first = !a->person; /* not opened before: REVIVE in watch.c */
+    if (first)
+        a->person = vd_calloc(vd_watchlist_people(p->list) + 1, sizeof *a->person);
     if (!st && (!a->detects || !a->shots || !a->faces || !a->person))
         st = VD_E_NOMEM;
     if (st)
         return st;
-    for (size_t i = 0; i <= vd_watchlist_people(p->list); i++)
+    for (size_t i = 0; first && i <= vd_watchlist_people(p->list); i++)
         a->person[i].window = -1;
     for (size_t i = 0; i < a->flying_max; i++) {
         a->detects[i].kind = VD_JOB_DETECT;
@@ -690,16 +694,30 @@ vd_status vd_analyst_init(struct vd_analyst *a, struct vd_pipeline *p, size_t nu
     return VD_OK;
 }
 
-void vd_analyst_fini(struct vd_analyst *a)
+void vd_analyst_end(struct vd_analyst *a)
 {
     if (a->pipe)
         vd_inbox_fini(&a->inbox);
+    a->pipe = NULL;
     vd_tracker_free(&a->tracker);
     vd_evidence_pool_fini(&a->pool);
     vd_templates_free(&a->templates, VD_SHOTS_FLYING);
     free(a->detects);
     free(a->shots);
     free(a->faces);
-    free(a->person);
+    a->detects = a->shots = NULL;
+    a->faces = NULL;
+    a->idle_detects = a->idle_shots = a->flying_n = a->compared_n = 0;
+    memset(&a->cut, 0, sizeof a->cut);
+    a->started = a->close_faces = a->looked_at = 0;
+    a->submitted = a->seq = 0;
+    a->st = a->read_st = a->open_st = VD_OK;
     vd_source_close(&a->source);
+}
+
+void vd_analyst_fini(struct vd_analyst *a)
+{
+    vd_analyst_end(a);
+    free(a->person);
+    a->person = NULL;
 }

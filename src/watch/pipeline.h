@@ -133,6 +133,12 @@ struct vd_analyst {
     } * person; /* one a subject */
     struct vd_draw *draw;
     vd_status st; /* read after the join */
+    /* the caller's thread's */
+    int over;          /* nothing of it runs */
+    vd_status open_st; /* why it did not open; VD_OK = it did */
+    struct vd_err open_err;
+    int64_t revive_ns;                                          /* not before */
+    uint64_t damaged_before, reconnects_before, dropped_before; /* of earlier openings */
     struct vd_hist decisions;
     /* written by the analyst, read at any time by the caller's thread; only sums, hence relaxed */
     _Atomic uint64_t frames, faces_n, tracks_n, embeddings, at_ms, not_drawn, searched, stale;
@@ -142,6 +148,7 @@ struct vd_pipeline {
     const struct vd_watch_options *o;
     const struct vd_clock *clock;
     const struct vd_watchlist *list;
+    const char *const *urls;
     float threshold, margin;
     int64_t window_ns, gap_ns; /* gap: least stream time between searched frames */
     int32_t side_px;
@@ -180,6 +187,9 @@ void *vd_work_main(void *arg);
 
 /** analyse.c: an analyst's and its reader's life; arg is the struct vd_analyst *. */
 vd_status vd_analyst_init(struct vd_analyst *a, struct vd_pipeline *p, size_t number);
+/** Give back everything but what outlives an opening: counts, decision times, and when whom was
+ *  alerted to. Its threads are joined, its jobs done, its events handled. */
+void vd_analyst_end(struct vd_analyst *a);
 void vd_analyst_fini(struct vd_analyst *a);
 void *vd_analyse_main(void *arg);
 void *vd_read_main(void *arg);

@@ -10,7 +10,10 @@
  * (4) Templates lie in secret memory: jobs' until applied, evidence until its track ends, both
  *     overwritten then; what is left is overwritten when the pools are released.
  * (5) Ending: readers end first (end of stream, stop, failure), each analyst finishes what is in
- *     flight and ends its tracks, then workers, then drawing. Nothing is killed. */
+ *     flight and ends its tracks, then workers, then drawing. Nothing is killed.
+ * (6) REVIVE, when sources stand apart: one that failed is closed, and opened again a second later,
+ *     by the caller's thread; the others notice nothing. What was counted and whom it alerted to
+ *     stay. A source that came to its end has not failed. The run is over when none runs. */
 #include "watch/watch.h"
 
 #include <errno.h>
@@ -38,6 +41,7 @@
 #define MARGIN_DEFAULT 0.05f
 #define WINDOW_DEFAULT (INT64_C(60) * 1000000000)
 #define TICK_NS        (INT64_C(100) * 1000000)
+#define REVIVE_NS      (INT64_C(1000) * 1000000)
 
 void vd_watch_options_default(struct vd_watch_options *o)
 {
@@ -113,29 +117,59 @@ static vd_status make_save_dir(const char *dir, struct vd_err *err)
                    errno == EEXIST ? "it is not a folder" : strerror(errno));
 }
 
-static vd_status open_sources(struct vd_pipeline *p, const char *const *urls, struct vd_err *err)
+static vd_status open_one(struct vd_analyst *a, struct vd_pipeline *p, size_t i, struct vd_err *err)
+{
+    struct vd_source_options so = p->o->source;
+    so.realtime = p->o->realtime;
+    a->pipe = p;
+    a->number = i;
+    vd_status st = vd_analyst_admit(a, p->urls[i], err);
+    a->pipe = NULL; /* set again once it has something to free */
+    if (!st)
+        st = vd_source_open(&a->source, p->urls[i], &so, err);
+    if (st)
+        return st;
+    vd_source_get_info(a->source, &a->info);
+    st = vd_analyst_init(a, p, i);
+    return st ? vd_fail(err, st, "no memory for a source") : VD_OK;
+}
+
+/* It is not open: say so once, and try again (6). */
+static void stay_out(struct vd_analyst *a, vd_status st, const struct vd_err *why)
+{
+    vd_analyst_end(a);
+    if (!a->over || strcmp(a->open_err.msg, why->msg) != 0)
+        vd_log(VD_LOG_WARN, "%s (the others go on; tried again every second)", why->msg);
+    a->over = 1;
+    a->open_st = st;
+    a->open_err = *why;
+}
+
+static vd_status open_sources(struct vd_pipeline *p, size_t *running, struct vd_err *err)
 {
     for (size_t i = 0; i < p->analysts_n; i++) {
         struct vd_analyst *a = &p->analyst[i];
-        struct vd_source_options so = p->o->source;
-        so.realtime = p->o->realtime;
-        a->pipe = p;
-        a->number = i;
-        vd_status st = vd_analyst_admit(a, urls[i], err);
-        a->pipe = NULL; /* set again once it has something to free */
-        if (!st)
-            st = vd_source_open(&a->source, urls[i], &so, err);
-        if (st)
+        struct vd_err why = {0};
+        const vd_status st = open_one(a, p, i, &why);
+        if (st && p->o->apart && st != VD_E_NOMEM) {
+            stay_out(a, st, &why);
+            continue;
+        }
+        if (st) {
+            if (err)
+                *err = why;
             return st;
-        vd_source_get_info(a->source, &a->info);
-        st = vd_analyst_init(a, p, i);
-        if (st)
-            return vd_fail(err, st, "no memory for a source");
+        }
+        (*running)++;
         p->any_live |= a->live;
         if (!a->pool.locked && i == 0)
             vd_log(VD_LOG_INFO, "templates are not locked in memory: raise RLIMIT_MEMLOCK");
     }
-    return VD_OK;
+    if (*running)
+        return VD_OK;
+    if (err)
+        *err = p->analyst[0].open_err;
+    return p->analyst[0].open_st;
 }
 
 static vd_status make_queues(struct vd_pipeline *p)
@@ -155,6 +189,18 @@ static vd_status make_queues(struct vd_pipeline *p)
         st = vd_queue_push(p->spare, &item);
     }
     return st;
+}
+
+static vd_status start_analyst(struct vd_analyst *a, struct vd_err *err)
+{
+    vd_status st = vd_thread_start(&a->thread, "vd-analyse", vd_analyse_main, a);
+    if (!st)
+        st = vd_thread_start(&a->reader, "vd-read", vd_read_main, a);
+    if (st) {
+        vd_inbox_close_frames(&a->inbox); /* the analyst, if it runs, ends by itself */
+        return vd_fail(err, st, "cannot start a thread");
+    }
+    return VD_OK;
 }
 
 static vd_status start(struct vd_pipeline *p, struct vd_worker *workers, vd_engine *e,
@@ -184,14 +230,11 @@ static vd_status start(struct vd_pipeline *p, struct vd_worker *workers, vd_engi
             return vd_fail(err, st, "cannot start the previews");
     }
     for (size_t i = 0; i < p->analysts_n; i++) {
-        struct vd_analyst *a = &p->analyst[i];
-        vd_status st = vd_thread_start(&a->thread, "vd-analyse", vd_analyse_main, a);
-        if (!st)
-            st = vd_thread_start(&a->reader, "vd-read", vd_read_main, a);
-        if (st) {
-            vd_inbox_close_frames(&a->inbox); /* the analyst, if it runs, ends by itself */
-            return vd_fail(err, st, "cannot start a thread");
-        }
+        if (p->analyst[i].over)
+            continue;
+        const vd_status st = start_analyst(&p->analyst[i], err);
+        if (st)
+            return st;
     }
     return VD_OK;
 }
@@ -245,6 +288,8 @@ static void handle(struct vd_pipeline *p, struct vd_event *ev, struct vd_hist *l
             p->o->on_track(p->o->opaque, &ev->report);
         break;
     case VD_EVENT_END:
+        p->analyst[ev->source].over = 1;
+        p->analyst[ev->source].revive_ns = p->clock->mono_ns(p->clock->opaque) + REVIVE_NS;
         (*running)--;
         break;
     }
@@ -272,7 +317,7 @@ static void add_up(struct vd_pipeline *p, struct vd_watch_stats *s, int64_t bega
         s->faces += atomic_load_explicit(&a->faces_n, memory_order_relaxed);
         s->tracks += atomic_load_explicit(&a->tracks_n, memory_order_relaxed);
         s->embeddings += atomic_load_explicit(&a->embeddings, memory_order_relaxed);
-        s->frames_dropped_late += vd_inbox_dropped(&a->inbox);
+        s->frames_dropped_late += a->dropped_before + (a->pipe ? vd_inbox_dropped(&a->inbox) : 0);
         const int64_t at = (int64_t)atomic_load_explicit(&a->at_ms, memory_order_relaxed);
         s->media_seconds += (double)at / 1000;
         *done += at;
@@ -283,6 +328,66 @@ static void add_up(struct vd_pipeline *p, struct vd_watch_stats *s, int64_t bega
         *total = 0;
     s->seconds = (double)(p->clock->mono_ns(p->clock->opaque) - began_ns) / 1e9;
     s->frames_per_second = s->seconds > 0 ? (double)s->frames / s->seconds : 0;
+}
+
+/* What went wrong with a source, in words; VD_OK: nothing, it came to its end. */
+static vd_status failure(const struct vd_analyst *a, struct vd_err *err)
+{
+    if (atomic_load(&a->no))
+        return vd_analyst_why(a, err);
+    if (a->st)
+        return vd_fail(err, a->st, "%s: looking at a frame failed: %s", a->info.label,
+                       vd_status_name(a->st));
+    if (err && (a->read_st || a->open_st))
+        *err = a->read_st ? a->read_err : a->open_err;
+    return a->read_st ? a->read_st : a->open_st;
+}
+
+/* (6). Its last event has been handled, so nobody else knows of it any more. */
+static void revive(struct vd_pipeline *p, struct vd_analyst *a, struct vd_watch_stats *stats,
+                   size_t *running)
+{
+    struct vd_err why = {0};
+    vd_thread_join(&a->reader);
+    vd_thread_join(&a->thread);
+    if (!failure(a, &why)) {
+        a->revive_ns = INT64_MAX;
+        return;
+    }
+    if (a->source) {
+        vd_log(VD_LOG_WARN, "%s (the others go on; opened again)", why.msg);
+        a->dropped_before += vd_inbox_dropped(&a->inbox);
+        a->damaged_before += a->info_end.frames_damaged;
+        a->reconnects_before += a->info_end.reconnects;
+        memset(&a->info_end, 0, sizeof a->info_end);
+    }
+    a->revive_ns = p->clock->mono_ns(p->clock->opaque) + REVIVE_NS;
+    vd_analyst_end(a);
+    atomic_store(&a->no, VD_GATE_YES);
+    memset(&why, 0, sizeof why);
+    vd_status st = open_one(a, p, a->number, &why);
+    if (!st)
+        st = start_analyst(a, &why);
+    if (st && a->thread.running) /* its last event counts as the end of a source that ran */
+        st = VD_OK;
+    if (st) {
+        stay_out(a, st, &why);
+        return;
+    }
+    a->over = 0;
+    stats->revivals++;
+    (*running)++;
+}
+
+static void revive_all(struct vd_pipeline *p, struct vd_watch_stats *stats, size_t *running)
+{
+    if (!p->o->apart || atomic_load(&p->stopping))
+        return;
+    const int64_t now = p->clock->mono_ns(p->clock->opaque);
+    for (size_t i = 0; i < p->analysts_n && *running; i++) {
+        if (p->analyst[i].over && now >= p->analyst[i].revive_ns)
+            revive(p, &p->analyst[i], stats, running);
+    }
 }
 
 static void attend(struct vd_pipeline *p, struct vd_watch_stats *stats, struct vd_hist *latency,
@@ -298,12 +403,15 @@ static void attend(struct vd_pipeline *p, struct vd_watch_stats *stats, struct v
         else if (st != VD_E_AGAIN)
             break;
         for (size_t i = 0; i < p->analysts_n; i++)
-            (void)vd_analyst_refused(&p->analyst[i]); /* who waits for a frame is woken */
+            if (!p->analyst[i].over)
+                (void)vd_analyst_refused(&p->analyst[i]); /* who waits for a frame is woken */
+        revive_all(p, stats, &running);
         if (p->o->stop && *p->o->stop && !told) {
             told = 1;
             atomic_store(&p->stopping, 1); /* pairs with the loads in vd_read_main() */
             for (size_t i = 0; i < p->analysts_n; i++)
-                vd_source_interrupt(p->analyst[i].source);
+                if (!p->analyst[i].over)
+                    vd_source_interrupt(p->analyst[i].source);
         }
         if (st == VD_E_AGAIN && p->o->on_progress) {
             add_up(p, stats, began_ns, &done, &total);
@@ -323,8 +431,8 @@ static void finish_stats(struct vd_pipeline *p, struct vd_watch_stats *s,
     struct vd_hist *all = vd_zalloc(sizeof *all);
     add_up(p, s, began_ns, &done, &total);
     for (size_t i = 0; i < p->analysts_n; i++) {
-        s->frames_damaged += p->analyst[i].info_end.frames_damaged;
-        s->reconnects += p->analyst[i].info_end.reconnects;
+        s->frames_damaged += p->analyst[i].damaged_before + p->analyst[i].info_end.frames_damaged;
+        s->reconnects += p->analyst[i].reconnects_before + p->analyst[i].info_end.reconnects;
         s->frames_not_drawn += atomic_load_explicit(&p->analyst[i].not_drawn, memory_order_relaxed);
         if (all)
             vd_hist_merge(all, &p->analyst[i].decisions);
@@ -339,21 +447,17 @@ static void finish_stats(struct vd_pipeline *p, struct vd_watch_stats *s,
     free(all);
 }
 
-/* The first thing that went wrong, in words. */
+/* The first thing that went wrong, in words; what the law said goes before a loose cable. */
 static vd_status first_failure(struct vd_pipeline *p, struct vd_err *err)
 {
     for (size_t i = 0; i < p->analysts_n; i++) {
-        const struct vd_analyst *a = &p->analyst[i];
-        if (atomic_load(&a->no))
-            return vd_analyst_why(a, err);
-        if (a->st)
-            return vd_fail(err, a->st, "%s: looking at a frame failed: %s", a->info.label,
-                           vd_status_name(a->st));
-        if (a->read_st) {
-            if (err)
-                *err = a->read_err;
-            return a->read_st;
-        }
+        if (atomic_load(&p->analyst[i].no))
+            return failure(&p->analyst[i], err);
+    }
+    for (size_t i = 0; i < p->analysts_n; i++) {
+        const vd_status st = failure(&p->analyst[i], err);
+        if (st)
+            return st;
     }
     return VD_OK;
 }
@@ -382,9 +486,10 @@ vd_status vd_watch_run(vd_engine *e, const struct vd_watchlist *w, const char *c
                        size_t urls_n, const struct vd_watch_options *o,
                        struct vd_watch_stats *stats, struct vd_err *err)
 {
-    struct vd_pipeline p = {.o = o, .list = w};
+    struct vd_pipeline p = {.o = o, .list = w, .urls = urls};
     struct vd_worker workers[VD_WORKERS_MAX];
     struct vd_err draw_err = {0};
+    size_t running = 0;
     memset(stats, 0, sizeof *stats);
     struct vd_hist *latency = vd_zalloc(sizeof *latency);
     vd_status st = latency ? check_options(&p, e, urls_n, err) : VD_E_NOMEM;
@@ -404,13 +509,13 @@ vd_status vd_watch_run(vd_engine *e, const struct vd_watchlist *w, const char *c
         goto done;
     }
     p.analysts_n = urls_n;
-    st = open_sources(&p, urls, err);
+    st = open_sources(&p, &running, err);
     if (!st && (st = make_queues(&p)))
         vd_fail(err, st, "no memory for the queues");
     if (!st)
         st = start(&p, workers, e, err);
     if (!st) {
-        attend(&p, stats, latency, p.analysts_n, began_ns);
+        attend(&p, stats, latency, running, began_ns);
         for (size_t i = 0; i < p.analysts_n; i++) {
             vd_thread_join(&p.analyst[i].reader);
             vd_thread_join(&p.analyst[i].thread);

@@ -157,6 +157,7 @@ struct vd_watch_stats {
     uint64_t frames;          /**< seen: all that were not dropped */
     uint64_t frames_searched; /**< of those, searched for faces: see looks_per_second */
     uint64_t frames_dropped_late, frames_damaged, frames_not_drawn, reconnects;
+    uint64_t revivals; /**< sources opened again while others ran: see apart */
     uint64_t faces, tracks, alerts, alert_updates, embeddings;
     uint64_t
         alerts_refused; /**< claims that the gate did not let out, or that could not be recorded */
@@ -195,6 +196,9 @@ struct vd_watch_options {
      *  blurred. A scene change is always looked at. */
     float looks_per_second;
     int32_t realtime;
+    /** Sources stand apart: one that cannot be opened, breaks off, or is refused by the gate is
+     * opened again every second (REVIVE in watch.c) for as long as another one runs. */
+    int32_t apart;
     int32_t threads;       /**< workers that detect and compare; 0 = one a core, at most 8 */
     const char *annotated; /**< MP4 path or NULL; one source only */
     const char *save_dir;  /**< alert crops, or NULL; made when missing */

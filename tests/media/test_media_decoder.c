@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -497,6 +499,62 @@ static void test_quarantine(void **state)
     vd_source_close(&s);
 }
 
+/* A camera that answers whoever asks, but has nothing to show. */
+static void *answer_all(void *arg)
+{
+    static const char ok[] = "RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n";
+    const int fd = *(int *)arg;
+    for (int c; (c = accept(fd, NULL, NULL)) >= 0; close(c)) {
+        char text[400];
+        if (recv(c, text, sizeof text, 0) > 0)
+            (void)!send(c, ok, sizeof ok - 1, MSG_NOSIGNAL);
+    }
+    return NULL;
+}
+
+/* It is asked every second for as long as that lasts: otherwise it would be back long before we
+ * are. */
+static void test_answering(void **state)
+{
+    (void)state;
+    const struct vd_source_options o = {.later = 1, .max_reconnects = -1};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    pthread_t camera;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    assert_int_equal(pthread_create(&camera, NULL, answer_all, &fd), 0);
+    char url[100];
+    snprintf(url, sizeof url, "rtsp://ada:hunter2@127.0.0.1:%d/network", ntohs(a.sin_port));
+    struct vd_source *s = NULL;
+    struct vd_source_info info = {0};
+    struct vd_frame *f;
+    struct vd_err err;
+    uint64_t seen = 0;
+    int64_t at = now_ns(), worst = 0;
+    assert_int_equal(vd_source_open(&s, url, &o, &err), VD_OK);
+    for (const int64_t end = at + INT64_C(40000000000); now_ns() < end && seen < 11;) {
+        assert_int_equal(vd_source_read(s, &f, &err), VD_E_AGAIN);
+        vd_source_get_info(s, &info);
+        if (info.reconnects > seen) {
+            worst = seen && now_ns() - at > worst ? now_ns() - at : worst;
+            at = now_ns();
+            seen = info.reconnects;
+        }
+    }
+    print_message("%d attempts, at most %.2f s apart (%s)\n", (int)seen, (double)worst / 1e9,
+                  info.why);
+    assert_int_equal(seen, 11);
+    assert_true(worst < INT64_C(2500000000)); /* backing off it would have been 3 s and more */
+    vd_source_close(&s);
+    shutdown(fd, SHUT_RDWR);
+    pthread_join(camera, NULL);
+    close(fd);
+}
+
 /* Hosts and ports as libav takes them from a URL: what we let through is what it asks for. */
 static void test_hosts(void **state)
 {
@@ -566,10 +624,11 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sandbox), cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_lies),    cmocka_unit_test(test_network),
-        cmocka_unit_test(test_words),   cmocka_unit_test(test_quarantine),
-        cmocka_unit_test(test_hosts),   cmocka_unit_test(test_scrub),
+        cmocka_unit_test(test_sandbox),   cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_lies),      cmocka_unit_test(test_network),
+        cmocka_unit_test(test_words),     cmocka_unit_test(test_quarantine),
+        cmocka_unit_test(test_answering), cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_scrub),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -126,6 +126,10 @@ vd_status vd_source_open(struct vd_source **out, const char *url, const struct v
     *out = NULL;
     if (strncmp(url, "fake:", 5) != 0)
         return vd_fail(err, VD_E_NOTFOUND, "%s: no such file", url);
+    if (fake_world[atoi(url + 5)].missing > 0) {
+        fake_world[atoi(url + 5)].missing--;
+        return vd_fail(err, VD_E_NOTFOUND, "%s: it is not there", url);
+    }
     struct vd_source *s = vd_zalloc(sizeof *s);
     if (!s)
         return VD_E_NOMEM;

@@ -26,6 +26,7 @@ struct fake_world {
     int width, height;
     enum vd_source_kind kind;
     int fail_at; /* frame at which reading fails; -1 = never */
+    int missing; /* openings that fail before one does not */
     int endless; /* until interrupted */
     int read_delay_us;
     /* Faces of a frame; @return how many. Called from several threads: no state. */

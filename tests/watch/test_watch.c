@@ -645,6 +645,48 @@ static void a_broken_source_is_an_error_with_what_was_seen(void **state)
     vd_watchlist_free(&w);
 }
 
+/* Three sources stand apart: one is whole, one breaks off again and again, one is not there at
+ * first. */
+static void one_that_fails_costs_the_others_nothing(void **state)
+{
+    (void)state;
+    fake_reset();
+    for (int i = 0; i < 3; i++) {
+        fake_world[i].faces = three_walk;
+        fake_world[i].endless = 1;
+        fake_world[i].read_delay_us = 1000;
+    }
+    fake_world[1].fail_at = 60;
+    fake_world[2].missing = 2;
+    got.stop_after = 1200;
+    struct vd_watch_options o;
+    struct vd_watchlist *w = list_of((const int[]){1}, 1);
+    vd_watch_options_default(&o);
+    o.apart = 1;
+    o.window_ns = INT64_C(3600000000000);
+    (void)run_with(&o, w, 3);
+    vd_watchlist_free(&w);
+    assert_true(got.stats.revivals >= 3);
+    assert_int_equal(fake_world[2].missing, 0);
+    assert_true(got.stats.source_frames[1] > 120); /* what was seen before is not forgotten */
+    assert_true(got.stats.source_frames[2] > 0);
+    assert_true(got.stats.source_frames[0] > got.stats.source_frames[1]);
+    assert_int_equal(got.stats.source_frames[0] + got.stats.source_frames[1] +
+                         got.stats.source_frames[2],
+                     got.stats.frames);
+    assert_int_equal(got.stats.alerts,
+                     3); /* one a source: a source that comes back edits its own */
+    assert_true(got.stats.alert_updates >= 1);
+
+    /* When none can be opened the run says why, at once. */
+    fake_world[0].missing = fake_world[1].missing = 1;
+    got.stop_after = 0;
+    w = list_of((const int[]){1}, 1);
+    assert_int_equal(run_with(&o, w, 2), VD_E_NOTFOUND);
+    assert_string_equal(got.err.msg, "fake:0: it is not there");
+    vd_watchlist_free(&w);
+}
+
 static void several_sources_each_have_their_alerts(void **state)
 {
     (void)state;
@@ -958,6 +1000,7 @@ int main(void)
         cmocka_unit_test(a_crowd_is_worked_through),
         cmocka_unit_test(stop_ends_soon_and_whole),
         cmocka_unit_test(a_broken_source_is_an_error_with_what_was_seen),
+        cmocka_unit_test(one_that_fails_costs_the_others_nothing),
         cmocka_unit_test(several_sources_each_have_their_alerts),
         cmocka_unit_test(every_face_of_a_picture_is_compared),
         cmocka_unit_test(everyone_else_is_blurred),
