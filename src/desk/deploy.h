@@ -22,7 +22,9 @@ enum vd_deployment_state {
     VD_DEPLOYMENT_RUNNING = 2, /**< or interrupted by a crash: see vd_desk_runs() */
     VD_DEPLOYMENT_ENDED = 3,
     VD_DEPLOYMENT_UNRATIFIED = 4,
-    VD_DEPLOYMENT_PROHIBITED = 5
+    VD_DEPLOYMENT_PROHIBITED = 5,
+    VD_DEPLOYMENT_STOPPED =
+        6 /**< running, and stopped by somebody; a crash does not forget it (R6) */
 };
 const char *vd_deployment_state_name(int32_t state);
 

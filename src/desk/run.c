@@ -43,6 +43,7 @@ struct vd_desk_run {
     struct vd_thread thread;
     volatile sig_atomic_t stop; /* ends a watch */
     atomic_int ending;
+    atomic_int marked; /* the row says that it is stopped */
     size_t place;
     int users; /* run_lock: calls that hold it; the end waits for them */
     int64_t refreshed_ns;
@@ -352,6 +353,8 @@ static vd_status start(struct vd_desk_run *r, const struct vd_person *by, struct
     uint8_t program[32];
     size_t n = 0, report_n = 0;
     vd_status st = g ? vd_store_deployment_get(d->store, &r->id, &row, err) : VD_E_NOMEM;
+    if (!st && row.state == VD_DEPLOYMENT_STOPPED) /* and then the program ended */
+        st = vd_desk_may(d, by, VD_RIGHT_RESUME, "start what somebody stopped (R6)", err);
     if (!st)
         st = vd_desk_authority_find(d, row.authority, &bytes, &n, err);
     if (!st)
@@ -510,6 +513,18 @@ static vd_status not_here(struct vd_err *err)
     return vd_fail(err, VD_E_NOTFOUND, "this deployment does not run here");
 }
 
+/* Behind the gate's own word, for a start after a crash. */
+static vd_status mark_stopped(struct vd_desk *d, const struct vd_store_id *id, int stopped,
+                              struct vd_err *err)
+{
+    struct vd_store_deployment row;
+    const vd_status st = vd_store_deployment_get(d->store, id, &row, err);
+    if (st)
+        return st;
+    row.state = stopped ? VD_DEPLOYMENT_STOPPED : VD_DEPLOYMENT_RUNNING;
+    return vd_store_deployment_set(d->store, &row, err);
+}
+
 vd_status vd_desk_stop(struct vd_desk *d, const char *who, const struct vd_store_id *id,
                        const char *reason, struct vd_err *err)
 {
@@ -518,7 +533,9 @@ vd_status vd_desk_stop(struct vd_desk *d, const char *who, const struct vd_store
     if (!r)
         return not_here(err);
     vd_desk_now(d, &now);
-    const vd_status st = vd_gate_stop(r->gate, who, reason, &now, err);
+    vd_status st = vd_gate_stop(r->gate, who, reason, &now, err);
+    /* A database that takes nothing now does not undo a stop: the tick tries again. */
+    atomic_store(&r->marked, !st && !mark_stopped(d, id, 1, NULL));
     let_go(r);
     return st;
 }
@@ -622,7 +639,9 @@ static vd_status change(struct vd_desk *d, const struct vd_person *officer, cons
 vd_status vd_desk_resume(struct vd_desk *d, const struct vd_person *officer, const char *password,
                          const struct vd_store_id *id, struct vd_err *err)
 {
-    return change(d, officer, password, id, VD_DOC_RESUME, 1, VD_RIGHT_RESUME, "resume", err);
+    const vd_status st =
+        change(d, officer, password, id, VD_DOC_RESUME, 1, VD_RIGHT_RESUME, "resume", err);
+    return st ? st : mark_stopped(d, id, 0, err);
 }
 
 vd_status vd_desk_ratify(struct vd_desk *d, const struct vd_person *officer, const char *password,
@@ -742,7 +761,7 @@ static vd_status recover(struct vd_desk *d, struct vd_err *err)
         struct vd_gate_counts c = {0};
         const struct vd_gate_sink sink = vd_desk_sink(d);
         vd_desk_now(d, &now);
-        if (row[i].state == VD_DEPLOYMENT_RUNNING) {
+        if (row[i].state == VD_DEPLOYMENT_RUNNING || row[i].state == VD_DEPLOYMENT_STOPPED) {
             st = vd_desk_alert_counts(d, &row[i].id, &c, err);
             if (!st)
                 st = vd_gate_recover(&sink, row[i].name, row[i].authority, row[i].starts_ns, &c,
@@ -816,8 +835,12 @@ vd_status vd_desk_tick(struct vd_desk *d, struct vd_err *err)
     const vd_status law = vd_desk_with_law(d, refresh, &f, err); /* full disk or not */
     st = st ? st : law;
     for (size_t i = 0; i < VD_RUNS_MAX; i++) {
-        if (f.run[i])
-            let_go(f.run[i]);
+        struct vd_desk_run *r = f.run[i];
+        if (!r)
+            continue;
+        if (vd_gate_phase_of(r->gate) == VD_GATE_STOPPED && !atomic_load(&r->marked))
+            atomic_store(&r->marked, !mark_stopped(d, &r->id, 1, NULL));
+        let_go(r);
     }
     if (!st)
         st = recover(d, err);

@@ -110,6 +110,7 @@ vd_status vd_claim_decide(struct vd_pipeline *p, struct vd_event *ev,
         memcpy(m.entry, who->entry, sizeof m.entry);
     memcpy(m.watchlist, o->watchlist, sizeof m.watchlist);
     memcpy(m.model, o->model, sizeof m.model);
+    al->latency_ns = p->clock->mono_ns(p->clock->opaque) - al->captured_mono_ns; /* so far */
     vd_status st;
     if (o->decide) {
         st = o->decide(o->opaque, &m, al, &ev->frame->image, &d->decision, err);

@@ -769,6 +769,41 @@ static void crashes(void **state)
     finish();
 }
 
+/* R6: what somebody stopped stays stopped when the program dies: an officer starts it, nobody else.
+ */
+static void a_stop_outlives_a_crash(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct vd_store_deployment row;
+    struct vd_desk_options o = {
+        .dir = dw.dir, .clock = &desk_clock, .boot = "boot-a", .origin = "example.org/desk"};
+    begin();
+    vd_desk_close(&dw.d);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        if (vd_desk_open(&dw.d, &o, &err) || start(&dw.operator_, &err) ||
+            vd_desk_stop(dw.d, "anybody", &live.id, "harm", &err))
+            _exit(1);
+        _exit(9);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), 9);
+    GOOD(vd_desk_open(&dw.d, &o, &err));
+    assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED);
+    GOOD(start(&dw.officer, &err));
+    GOOD(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err));
+    assert_int_equal(row.state, VD_DEPLOYMENT_RUNNING);
+    GOOD(vd_desk_stop(dw.d, "anybody", &live.id, "again", &err));
+    GOOD(vd_desk_resume(dw.d, &dw.officer, PASSWORD, &live.id, &err));
+    GOOD(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err));
+    assert_int_equal(row.state, VD_DEPLOYMENT_RUNNING);
+    GOOD(vd_desk_run_end(&live.run, &err));
+    finish();
+}
+
 /* --- the disk is full, the database is locked: alerts are shown, and on the record ---------------
  */
 
@@ -915,6 +950,7 @@ int main(void)
         cmocka_unit_test(a_moratorium_ends_it),
         cmocka_unit_test(nobody_asks_the_towns),
         cmocka_unit_test(crashes),
+        cmocka_unit_test(a_stop_outlives_a_crash),
         cmocka_unit_test(a_locked_database),
         cmocka_unit_test(a_full_disk),
         cmocka_unit_test(a_crash_in_need),
