@@ -464,6 +464,36 @@ vd_status vd_desk_evaluation_find(struct vd_desk *d, const uint8_t digest[32], c
 
 /* --- what there is ---------------------------------------------------------------------------- */
 
+/* When it first ran: a value of this desk, which outlives a crash. */
+static void start_name(const struct vd_store_id *id, char name[31])
+{
+    memcpy(name, "s.", 2);
+    vd_hex(id->b, 14, name + 2); /* 28 digits and a NUL: what a name has room for */
+}
+
+vd_status vd_desk_started(struct vd_desk *d, const struct vd_store_id *id, struct vd_err *err)
+{
+    char name[31];
+    int64_t at = 0;
+    size_t n = 0;
+    struct vd_now now;
+    start_name(id, name);
+    vd_status st = vd_store_value_get(d->store, name, &at, sizeof at, &n, err);
+    if (st != VD_E_NOTFOUND)
+        return st;
+    vd_desk_now(d, &now);
+    return vd_store_value_set(d->store, name, &now.wall_ns, sizeof now.wall_ns, err);
+}
+
+static int64_t started_at(struct vd_desk *d, const struct vd_store_id *id)
+{
+    char name[31];
+    int64_t at = 0;
+    size_t n = 0;
+    start_name(id, name);
+    return vd_store_value_get(d->store, name, &at, sizeof at, &n, NULL) || n != sizeof at ? 0 : at;
+}
+
 vd_status vd_desk_deployment(struct vd_desk *d, const struct vd_store_id *id,
                              struct vd_deployment *out, struct vd_err *err)
 {
@@ -478,6 +508,7 @@ vd_status vd_desk_deployment(struct vd_desk *d, const struct vd_store_id *id,
         st = vd_document_parse(&doc, bytes, n, err);
     if (!st)
         st = vd_authority_read(&out->authority, &doc, err);
+    out->started_ns = st ? 0 : started_at(d, id);
     free(bytes);
     return st;
 }

@@ -129,6 +129,8 @@ vd_status vd_desk_need_raise(struct vd_desk *d, struct vd_store_raise_sink *s, u
 vd_status vd_desk_need_drain(struct vd_desk *d, struct vd_err *err);
 void vd_desk_need_free(struct vd_desk *d);
 
+/** deploy.c: it runs; the first such time is kept. */
+vd_status vd_desk_started(struct vd_desk *d, const struct vd_store_id *id, struct vd_err *err);
 /** keep.c: time for limits, read once at opening. */
 vd_status vd_desk_keep_load(struct vd_desk *d, struct vd_err *err);
 /** raise.c: make a decision durable together with its alert, crop and entry. */

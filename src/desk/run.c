@@ -322,6 +322,8 @@ static vd_status mark_running(struct vd_desk_run *r, const struct vd_store_deplo
     row.state = VD_DEPLOYMENT_RUNNING;
     vd_status st = vd_store_deployment_set(r->d->store, &row, err);
     if (!st)
+        st = vd_desk_started(r->d, &r->id, err);
+    if (!st)
         st = vd_store_watchlist_get(r->d->store, &r->o.watchlist, &w, err);
     if (st == VD_E_NOTFOUND)
         return VD_OK; /* a list that never was in the store */

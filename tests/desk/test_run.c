@@ -239,6 +239,7 @@ static void the_whole_life(void **state)
     begin();
     fake_world[0].faces = crowd;
     assert_int_equal(start(&dw.auditor, &err), VD_E_DENIED);
+    const int64_t began = desk_clock.wall_ns(NULL);
     started(&err);
     struct vd_desk_run *first = live.run;
     assert_int_equal(start(&dw.operator_, &err), VD_E_DENIED); /* not twice */
@@ -300,6 +301,11 @@ static void the_whole_life(void **state)
     snprintf(path, sizeof path, "rm -r %s", court);
     assert_int_equal(system(path), 0);
 
+    struct vd_deployment *dep = calloc(1, sizeof *dep);
+    assert_non_null(dep);
+    GOOD(vd_desk_deployment(dw.d, &live.id, dep, &err));
+    assert_in_range(dep->started_ns, began, desk_clock.wall_ns(NULL));
+    free(dep);
     GOOD(vd_desk_run_end(&live.run, &err));
     assert_null(live.run);
     GOOD(vd_store_deployment_get(vd_desk_store(dw.d), &live.id, &row, &err));
