@@ -86,7 +86,7 @@ struct vd_desk_run;
 /** What is loaded; `list` and `engine` belong to the caller and outlive the run. */
 struct vd_run_options {
     vd_engine *engine;
-    const struct vd_watchlist *list;
+    struct vd_watchlist *list;    /**< who leaves the list in the store leaves it, too */
     struct vd_store_id watchlist; /**< the list's in the store */
     uint8_t digest[32];           /**< the list's */
     int64_t entries, unconfirmed, composed_ns;

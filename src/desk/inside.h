@@ -131,6 +131,10 @@ void vd_desk_need_free(struct vd_desk *d);
 
 /** deploy.c: it runs; the first such time is kept. */
 vd_status vd_desk_started(struct vd_desk *d, const struct vd_store_id *id, struct vd_err *err);
+/** list_shrink.c: wipe the templates of those who are on the list in the store no more. *known: the
+ *  entries it had when last asked, -1 at first; nothing is read while that stays so. */
+vd_status vd_list_shrink(struct vd_desk *d, const struct vd_store_id *list, struct vd_watchlist *w,
+                         int64_t *known, struct vd_err *err);
 /** keep.c: time for limits, read once at opening. */
 vd_status vd_desk_keep_load(struct vd_desk *d, struct vd_err *err);
 /** raise.c: make a decision durable together with its alert, crop and entry. */

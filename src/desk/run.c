@@ -47,6 +47,7 @@ struct vd_desk_run {
     size_t place;
     int users; /* run_lock: calls that hold it; the end waits for them */
     int64_t refreshed_ns;
+    int64_t listed; /* entries of its list in the store when last looked; -1 */
     pthread_mutex_t lock;
     struct vd_watch_stats stats, before; /* of this watch; of those before */
     int watching;
@@ -423,6 +424,7 @@ vd_status vd_desk_run_start(struct vd_desk_run **out, struct vd_desk *d, const s
     st = vd_secret_alloc((void **)&r->scratch, VD_CROP_MAX, NULL);
     if (!st)
         st = start(r, by, err);
+    r->listed = -1;
     if (!st)
         st = vd_thread_start(&r->thread, "vd-run", run_main, r);
     fill_place(d, r->place, st ? NULL : r);
@@ -842,6 +844,8 @@ vd_status vd_desk_tick(struct vd_desk *d, struct vd_err *err)
             continue;
         if (vd_gate_phase_of(r->gate) == VD_GATE_STOPPED && !atomic_load(&r->marked))
             atomic_store(&r->marked, !mark_stopped(d, &r->id, 1, NULL));
+        const vd_status left = vd_list_shrink(d, &r->o.watchlist, r->o.list, &r->listed, err);
+        st = st ? st : left;
         let_go(r);
     }
     if (!st)

@@ -160,6 +160,10 @@ VD_MUST_CHECK vd_status vd_store_entries(struct vd_store *s, const struct vd_sto
                                          struct vd_err *err);
 VD_MUST_CHECK vd_status vd_store_entry_get(struct vd_store *s, const struct vd_store_id *id,
                                            struct vd_store_entry *out, struct vd_err *err);
+/** How many a list has. */
+VD_MUST_CHECK vd_status vd_store_entries_count(struct vd_store *s,
+                                               const struct vd_store_id *watchlist, int64_t *n,
+                                               struct vd_err *err);
 /** What people did with an entry; goes with the entry. step: the caller's words. */
 struct vd_store_entry_step {
     struct vd_store_id entry;

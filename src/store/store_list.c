@@ -176,6 +176,27 @@ vd_status vd_store_watchlists(struct vd_store *s, const struct vd_store_id *afte
     return st;
 }
 
+vd_status vd_store_entries_count(struct vd_store *s, const struct vd_store_id *watchlist,
+                                 int64_t *n, struct vd_err *err)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    *n = 0;
+    vd_status st = vd_db_reader(s, &db, err);
+    if (!st)
+        st = vd_db_prepare(db, "SELECT count(*) FROM entries WHERE watchlist=?1", &q, err);
+    if (!st) {
+        vd_db_bind_id(q, 1, watchlist);
+        if (sqlite3_step(q) == SQLITE_ROW)
+            *n = sqlite3_column_int64(q, 0);
+        else
+            st = vd_db_fail(db, sqlite3_errcode(db), "count entries", err);
+    }
+    sqlite3_finalize(q);
+    vd_db_reader_back(s, db);
+    return st;
+}
+
 vd_status vd_store_entries(struct vd_store *s, const struct vd_store_id *watchlist,
                            const struct vd_store_id *after, struct vd_store_entry *out, size_t cap,
                            size_t *n, struct vd_err *err)

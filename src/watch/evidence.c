@@ -105,7 +105,7 @@ static void nearest(const struct vd_rule *rule, const struct vd_template *t, flo
     *similarity = -1;
     *margin = 2;
     *subject = UINT64_MAX;
-    if (vd_gallery_search(vd_watchlist_gallery(rule->list), t, c, CANDIDATES, &n) || !n)
+    if (vd_watchlist_search(rule->list, t, c, CANDIDATES, &n) || !n)
         return;
     *similarity = c[0].similarity;
     *subject = c[0].subject;

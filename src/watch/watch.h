@@ -99,6 +99,14 @@ struct vd_subject {
 };
 /** NULL out of range. Lives as long as the list. */
 const struct vd_subject *vd_watchlist_subject(const struct vd_watchlist *w, uint64_t subject);
+/** The k nearest subjects of a probe, as vd_gallery_search() says; any thread, also beside
+ *  vd_watchlist_drop(). */
+VD_MUST_CHECK vd_status vd_watchlist_search(const struct vd_watchlist *w,
+                                            const struct vd_template *probe,
+                                            struct vd_candidate *out, size_t k, size_t *n);
+/** Wipe the templates of a subject, while others search: it is found no more. Its number and name
+ *  stay, for what was decided before. @return templates wiped. */
+size_t vd_watchlist_drop(struct vd_watchlist *w, uint64_t subject);
 /** 1 when the two were reported as look-alikes (in either order). */
 int vd_watchlist_alike(const struct vd_watchlist *w, uint64_t a, uint64_t b);
 /** All such pairs: how many; the first cap of them into out. (Pairs beyond 4,096 are not kept; the

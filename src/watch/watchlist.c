@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,21 @@ struct vd_watchlist {
     size_t enrolled;
     uint64_t (*alike)[2];
     size_t alike_n;
+    pthread_rwlock_t *lock; /* of the gallery, once others search it */
 };
+
+static struct vd_watchlist *new_list(void)
+{
+    struct vd_watchlist *w = vd_zalloc(sizeof *w);
+    if (w)
+        w->lock = vd_zalloc(sizeof *w->lock);
+    if (w && (!w->lock || pthread_rwlock_init(w->lock, NULL))) {
+        free(w->lock);
+        free(w);
+        return NULL;
+    }
+    return w;
+}
 
 void vd_watchlist_free(struct vd_watchlist **pw)
 {
@@ -59,6 +74,8 @@ void vd_watchlist_free(struct vd_watchlist **pw)
     free(w->alike);
     free(w->has);
     free(w->subject);
+    pthread_rwlock_destroy(w->lock);
+    free(w->lock);
     free(w);
     *pw = NULL;
 }
@@ -66,6 +83,25 @@ void vd_watchlist_free(struct vd_watchlist **pw)
 const vd_gallery *vd_watchlist_gallery(const struct vd_watchlist *w)
 {
     return w->gallery;
+}
+
+vd_status vd_watchlist_search(const struct vd_watchlist *w, const struct vd_template *probe,
+                              struct vd_candidate *out, size_t k, size_t *n)
+{
+    pthread_rwlock_rdlock(w->lock);
+    const vd_status st = vd_gallery_search(w->gallery, probe, out, k, n);
+    pthread_rwlock_unlock(w->lock);
+    return st;
+}
+
+size_t vd_watchlist_drop(struct vd_watchlist *w, uint64_t subject)
+{
+    if (!w->gallery || subject >= w->people)
+        return 0;
+    pthread_rwlock_wrlock(w->lock);
+    const size_t gone = vd_gallery_remove(w->gallery, subject);
+    pthread_rwlock_unlock(w->lock);
+    return gone;
 }
 
 size_t vd_watchlist_enrolled(const struct vd_watchlist *w)
@@ -573,7 +609,7 @@ vd_status vd_enrol_face(vd_engine *e, struct vd_enrol_picture *p, struct vd_enro
 
 vd_status vd_watchlist_begin(struct vd_watchlist **out, struct vd_err *err)
 {
-    *out = vd_zalloc(sizeof **out);
+    *out = new_list();
     return *out ? VD_OK : vd_fail(err, VD_E_NOMEM, "no memory for the watchlist");
 }
 
@@ -653,7 +689,7 @@ vd_status vd_watchlist_open(struct vd_watchlist **out, vd_engine *e, const char 
     float own_threshold = 0, fmr = 0;
     if (out)
         *out = NULL;
-    struct vd_watchlist *w = vd_zalloc(sizeof *w);
+    struct vd_watchlist *w = new_list();
     if (!w)
         return vd_fail(err, VD_E_NOMEM, "no memory for the watchlist");
     vd_engine_threshold(e, &own_threshold, &fmr);

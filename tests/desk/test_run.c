@@ -625,6 +625,40 @@ static void a_group_suspends(void **state)
 /* R28: the process that wrote down a refused ratification dies before it has erased anything;
  * another one, which knows nothing of the first, erases everything of that use: alerts that are
  * held, too. */
+static int in_memory(uint64_t subject)
+{
+    struct vd_template t;
+    struct vd_candidate c[8];
+    size_t n = 0;
+    int found = 0;
+    fake_template(0, &t);
+    assert_int_equal(vd_watchlist_search(live.list, &t, c, 8, &n), VD_OK);
+    for (size_t i = 0; i < n; i++)
+        found |= c[i].subject == subject;
+    return found;
+}
+
+/* R69, R72: the deployment goes on, without those who left its list. */
+static void who_leaves_the_list_leaves_the_memory(void **state)
+{
+    (void)state;
+    struct vd_err err = {0};
+    struct vd_store_certificate cert;
+    struct vd_store_id id;
+    begin();
+    memcpy(id.b, vd_watchlist_subject(live.list, 0)->id, sizeof id.b);
+    started(&err);
+    UNTIL(atomic_load(&live.alerts) >= 1);
+    GOOD(vd_desk_tick(dw.d, &err));
+    assert_true(in_memory(0)); /* nobody left: nobody is dropped */
+    const struct vd_store_erasure x = {VD_STORE_ENTRY, &id, 1, "withdrawn", "R72", "manager", 1};
+    GOOD(vd_store_erase(vd_desk_store(dw.d), &x, &cert, &err));
+    GOOD(vd_desk_tick(dw.d, &err)); /* beside a watch that searches */
+    assert_false(in_memory(0));
+    GOOD(vd_desk_run_end(&live.run, &err));
+    finish();
+}
+
 static void another_process_erases(void **state)
 {
     (void)state;
@@ -949,6 +983,7 @@ int main(void)
         cmocka_unit_test(doubts_and_notices),
         cmocka_unit_test(published_by_itself),
         cmocka_unit_test(stops_and_resumes),
+        cmocka_unit_test(who_leaves_the_list_leaves_the_memory),
         cmocka_unit_test(another_process_erases),
         cmocka_unit_test(the_blue_list_measures),
         cmocka_unit_test(a_group_suspends),

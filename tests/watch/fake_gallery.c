@@ -73,6 +73,20 @@ vd_status vd_gallery_search(const vd_gallery *g, const struct vd_template *probe
     return VD_OK;
 }
 
+size_t vd_gallery_remove(vd_gallery *g, uint64_t subject)
+{
+    size_t gone = 0;
+    for (size_t i = 0; i < g->n;) {
+        if (g->row[i].subject != subject) {
+            i++;
+            continue;
+        }
+        gone++;
+        g->row[i] = g->row[--g->n];
+    }
+    return gone;
+}
+
 size_t vd_nms(struct vd_face *f, size_t n, float iou, float inside)
 {
     size_t kept = 0;
