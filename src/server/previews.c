@@ -14,8 +14,8 @@
 #define LOOKERS    128
 #define NOTED_NS   (10 * VD_MINUTE_NS)
 #define WANTED_NS  (5 * VD_SECOND_NS)
-#define WAIT_NS    (8 * VD_SECOND_NS) /* without a picture a stream ends */
-#define STILL_NS   (3 * VD_SECOND_NS / 2)
+#define WAIT_NS    (20 * VD_SECOND_NS) /* without a picture a stream ends */
+#define STILL_NS   (5 * VD_SECOND_NS)
 #define OLD_NS     (2 * VD_SECOND_NS)
 #define BETWEEN_NS (VD_SECOND_NS / (VD_PREVIEW_FPS + 2))
 #define STREAM_NS  (10 * VD_MINUTE_NS) /* of a token, which has no session to end with */
@@ -167,7 +167,10 @@ static int take(struct vd_previews *p, const char *camera, uint64_t *seen, int64
     for (;;) {
         struct place *x = find(p, camera, 1);
         const int64_t now = now_ns();
-        x->wanted_ns = now + WANTED_NS;
+        if (x->wanted_ns < now + WANTED_NS)
+            x->wanted_ns = now + WANTED_NS;
+        if (x->wanted_ns < then_ns) /* whoever waits still wants it then */
+            x->wanted_ns = then_ns;
         if (p->stop) {
             got = -1;
         } else if (x->n && x->number != *seen && now - x->at_ns < OLD_NS) {
