@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "desk/case.h"
 #include "desk/inside.h"
 
 #define CLOCK_VALUE   "keep.clock"
@@ -110,6 +111,7 @@ static const struct {
     const char *reason, *rule;
 } order[] = {{VD_STORE_WATCHLIST, "the deployment ended, or its jurisdiction closed", "R24"},
              {VD_STORE_DEPLOYMENT, "the authority was not ratified", "R28"},
+             {VD_STORE_CASE, "nobody renewed the search, or its jurisdiction closed", "R69"},
              {VD_STORE_ENTRY, "the entry expired", "R11"},
              {VD_STORE_ALERT, "the pack's limit", "R25"},
              {VD_STORE_NOMINAL, "the pack's limit for logs", "R71"}};
@@ -149,7 +151,7 @@ static vd_status erase(struct vd_desk *d, size_t k, const struct vd_store_id *id
         st = certify(d, &cert, err);
     }
     /* Names lie in gaps between rows (docs/store.md): a list leaves none. */
-    if (!st && order[k].class_ == VD_STORE_WATCHLIST) {
+    if (!st && (order[k].class_ == VD_STORE_WATCHLIST || order[k].class_ == VD_STORE_CASE)) {
         struct vd_err compact = {0};
         if (vd_store_compact(d->store, &compact))
             vd_log(VD_LOG_WARN, "the database was not rewritten without gaps: %s", compact.msg);
@@ -226,6 +228,8 @@ vd_status vd_desk_keep(struct vd_desk *d, struct vd_keep_report *out, struct vd_
     vd_desk_now(d, &now);
     out->ahead_ns = now.wall_ns - out->time_ns;
     vd_status first = close_lists(d, err);
+    const vd_status cases = vd_desk_cases_keep(d, first ? NULL : err);
+    first = first ? first : cases;
     for (size_t k = 0; k < sizeof order / sizeof order[0]; k++) {
         /* (3): ends of deployments are facts written with the wall clock */
         const int fact =
@@ -242,6 +246,9 @@ vd_status vd_desk_keep(struct vd_desk *d, struct vd_keep_report *out, struct vd_
             *err = each;
         first = first ? first : st;
     }
+    if (out->erased[VD_STORE_ENTRY] || out->erased[VD_STORE_WATCHLIST] ||
+        out->erased[VD_STORE_CASE])
+        vd_desk_runs_forget(d);
     vd_store_sweep(d->store, &out->clean);
     pthread_mutex_lock(&d->keep_lock);
     if (d->keep.mono_ns - d->keep_saved_ns > SAVE_EVERY_NS || d->keep_saved_ns > d->keep.mono_ns) {

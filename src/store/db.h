@@ -16,7 +16,7 @@
 #include "store/store.h"
 
 #define VD_DB_APPLICATION 0x56454454 /* "VEDT" */
-#define VD_DB_SCHEMA      6
+#define VD_DB_SCHEMA      7
 #define VD_DB_READERS     4
 
 struct vd_store {

@@ -157,9 +157,24 @@ static const char step6[] =
     ID("other") ", PRIMARY KEY(card,other)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE pet_messages(card BLOB NOT NULL REFERENCES pet_cards(id) ON DELETE CASCADE,"
     " seq INTEGER NOT NULL, at_ns INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(card,seq)) STRICT;";
+/* Searches for missing persons: store_case.h. */
+static const char step7[] =
+    "CREATE TABLE cases(" ID("id") " PRIMARY KEY, jurisdiction TEXT NOT NULL, state INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL, opened_ns INTEGER NOT NULL, renewed_ns INTEGER NOT NULL,"
+    " due_ns INTEGER NOT NULL, erase_after_ns INTEGER NOT NULL, vault INTEGER NOT NULL,"
+    " key_ref INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX cases_due ON cases(erase_after_ns);"
+    "CREATE UNIQUE INDEX cases_key ON cases(key_ref);"
+    "CREATE TABLE case_blobs(" ID("owner")
+    " REFERENCES cases(id) ON DELETE CASCADE, part TEXT NOT NULL, seq INTEGER NOT NULL,"
+    " schema INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(owner,part,seq)) STRICT;"
+    "CREATE TABLE case_links(" ID("entry") " PRIMARY KEY,"
+    " case_id BLOB NOT NULL REFERENCES cases(id) ON DELETE CASCADE) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX case_links_case ON case_links(case_id);"
+    "CREATE INDEX alerts_entry ON alerts(entry);";
 /* clang-format on */
 
-static const char *const steps[VD_DB_SCHEMA] = {step1, step2, step3, step4, step5, step6};
+static const char *const steps[VD_DB_SCHEMA] = {step1, step2, step3, step4, step5, step6, step7};
 
 vd_status vd_db_migrate(sqlite3 *db, struct vd_err *err)
 {
@@ -174,6 +189,7 @@ vd_status vd_db_migrate(sqlite3 *db, struct vd_err *err)
             "PRAGMA user_version=4",
             "PRAGMA user_version=5",
             "PRAGMA user_version=6",
+            "PRAGMA user_version=7",
         };
         st = vd_db_exec(db, "BEGIN IMMEDIATE", "begin a migration", err);
         if (!st)

@@ -142,7 +142,8 @@ static vd_status spares_settle(struct vd_store *s, struct vd_err *err)
         int used = 0;
         st = vd_db_prepare(s->db,
                            "SELECT 1 FROM alerts WHERE key_ref=?1 UNION ALL SELECT 1 FROM entries "
-                           "WHERE key_ref=?1 UNION ALL SELECT 1 FROM pet_cards WHERE key_ref=?1",
+                           "WHERE key_ref=?1 UNION ALL SELECT 1 FROM pet_cards WHERE key_ref=?1 "
+                           "UNION ALL SELECT 1 FROM cases WHERE key_ref=?1",
                            &q, err);
         if (!st) {
             sqlite3_bind_int64(q, 1, (int64_t)ref[i]);

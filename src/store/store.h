@@ -210,7 +210,7 @@ VD_MUST_CHECK vd_status vd_store_person_get(struct vd_store *s, const struct vd_
 VD_MUST_CHECK vd_status vd_store_person_correct(struct vd_store *s, const struct vd_store_person *p,
                                                 struct vd_err *err);
 
-enum vd_store_owner { VD_STORE_OF_ENTRY, VD_STORE_OF_ALERT, VD_STORE_OF_PET };
+enum vd_store_owner { VD_STORE_OF_ENTRY, VD_STORE_OF_ALERT, VD_STORE_OF_PET, VD_STORE_OF_CASE };
 /** Open the seq-th (from 0) content of this part. out: the caller's SECRET memory (base/mem.h).
  *  VD_E_LIMIT with *bytes set: cap is too small. VD_E_DENIED: the key is destroyed or not here. */
 VD_MUST_CHECK vd_status vd_store_blob_get(struct vd_store *s, enum vd_store_owner of,
@@ -440,6 +440,7 @@ enum vd_store_class {
     VD_STORE_ENTRY,
     VD_STORE_ALERT,
     VD_STORE_DEPLOYMENT, /**< all of a use that must not have been, held alerts too: R28 */
+    VD_STORE_CASE,       /**< a missing person's case, its entries and alerts: store_case.h */
     VD_STORE_NOMINAL,    /**< hashes for subject access past nominal_until_ns; id unused */
     VD_STORE_CLASSES
 };

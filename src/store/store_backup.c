@@ -190,20 +190,23 @@ static vd_status verify_db(sqlite3 *db, const char *path, struct vd_store_report
                       "(SELECT coalesce(max(seq)+1,0) FROM audit)",
                       "audit log", r, err);
     /* An envelope starts with its version and the reference of its row's key (little endian). */
-    for (int i = 0; !st && i < 3; i++) {
-        static const char *const bad[3] = {
+    for (int i = 0; !st && i < 4; i++) {
+        static const char *const bad[4] = {
             "SELECT 'entry_blobs' FROM entry_blobs b JOIN entries e ON e.id=b.owner WHERE"
             " length(body)<49 OR substr(hex(body),1,2)<>'01' OR substr(hex(body),3,8)<>printf("
             "'%02X%02X%02X%02X',key_ref&255,(key_ref>>8)&255,(key_ref>>16)&255,(key_ref>>24)&255)",
             "SELECT 'pet_blobs' FROM pet_blobs b JOIN pet_cards e ON e.id=b.owner WHERE"
             " length(body)<49 OR substr(hex(body),1,2)<>'01' OR substr(hex(body),3,8)<>printf("
             "'%02X%02X%02X%02X',key_ref&255,(key_ref>>8)&255,(key_ref>>16)&255,(key_ref>>24)&255)",
+            "SELECT 'case_blobs' FROM case_blobs b JOIN cases e ON e.id=b.owner WHERE"
+            " length(body)<49 OR substr(hex(body),1,2)<>'01' OR substr(hex(body),3,8)<>printf("
+            "'%02X%02X%02X%02X',key_ref&255,(key_ref>>8)&255,(key_ref>>16)&255,(key_ref>>24)&255)",
             "SELECT 'alert_blobs' FROM alert_blobs b JOIN alerts e ON e.id=b.owner WHERE"
             " length(body)<49 OR substr(hex(body),1,2)<>'01' OR substr(hex(body),3,8)<>printf("
             "'%02X%02X%02X%02X',key_ref&255,(key_ref>>8)&255,(key_ref>>16)&255,(key_ref>>24)&255)"};
-        static const char *const all[3] = {"SELECT count(*) FROM entry_blobs",
-                                           "SELECT count(*) FROM pet_blobs",
-                                           "SELECT count(*) FROM alert_blobs"};
+        static const char *const all[4] = {
+            "SELECT count(*) FROM entry_blobs", "SELECT count(*) FROM pet_blobs",
+            "SELECT count(*) FROM case_blobs", "SELECT count(*) FROM alert_blobs"};
         st = problems(db, bad[i], "not an envelope", r, err);
         if (!st)
             st = vd_db_number(db, all[i], &n, err);

@@ -19,6 +19,7 @@ static const char *table_of(enum vd_store_owner of)
 {
     return of == VD_STORE_OF_ENTRY   ? "entry_blobs"
            : of == VD_STORE_OF_ALERT ? "alert_blobs"
+           : of == VD_STORE_OF_CASE  ? "case_blobs"
                                      : "pet_blobs";
 }
 
@@ -75,6 +76,8 @@ static vd_status insert_one(struct vd_store *s, enum vd_store_owner of,
                 ? "INSERT INTO entry_blobs(owner,part,seq,schema,body) VALUES(?,?,?,?,?)"
             : of == VD_STORE_OF_ALERT
                 ? "INSERT INTO alert_blobs(owner,part,seq,schema,body) VALUES(?,?,?,?,?)"
+            : of == VD_STORE_OF_CASE
+                ? "INSERT INTO case_blobs(owner,part,seq,schema,body) VALUES(?,?,?,?,?)"
                 : "INSERT INTO pet_blobs(owner,part,seq,schema,body) VALUES(?,?,?,?,?)",
             &q, err);
     if (!st) {
@@ -125,6 +128,9 @@ vd_status vd_store_blob_get(struct vd_store *s, enum vd_store_owner of,
                   "ON e.id=b.owner WHERE b.owner=?1 AND b.part=?2 AND b.seq=?3"
             : of == VD_STORE_OF_ALERT
                 ? "SELECT b.schema,b.body,e.key_ref FROM alert_blobs b JOIN alerts e "
+                  "ON e.id=b.owner WHERE b.owner=?1 AND b.part=?2 AND b.seq=?3"
+            : of == VD_STORE_OF_CASE
+                ? "SELECT b.schema,b.body,e.key_ref FROM case_blobs b JOIN cases e "
                   "ON e.id=b.owner WHERE b.owner=?1 AND b.part=?2 AND b.seq=?3"
                 : "SELECT b.schema,b.body,e.key_ref FROM pet_blobs b JOIN pet_cards e "
                   "ON e.id=b.owner WHERE b.owner=?1 AND b.part=?2 AND b.seq=?3",

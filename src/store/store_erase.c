@@ -10,6 +10,8 @@
 
 #define HELD "EXISTS(SELECT 1 FROM holds h WHERE h.alert=a.id AND h.until_ns>?2)"
 
+#define OF_CASE "(SELECT entry FROM case_links WHERE case_id=?1)"
+
 /* What a class means in SQL. ?1 = the id (in due and overdue: the limit's time), ?2 = now. */
 struct class_sql {
     const char *name;
@@ -66,6 +68,23 @@ static const struct class_sql classes[VD_STORE_CLASSES] = {
           "DELETE FROM outbox WHERE key IN (SELECT lower(hex(id)) FROM alerts WHERE deployment=?1)",
           "DELETE FROM alerts WHERE deployment=?1",
           "UPDATE deployments SET vault=0,erase_after_ns=9223372036854775807 WHERE id=?1"}},
+    [VD_STORE_CASE] =
+        {"case",
+         "cases a WHERE erase_after_ns<=?1 AND ?2=?2",
+         "SELECT 1 FROM cases WHERE id=?1",
+         NULL,
+         "SELECT vault FROM cases WHERE id=?1 UNION ALL SELECT key_ref FROM cases WHERE id=?1"
+         " UNION ALL SELECT key_ref FROM entries WHERE id IN " OF_CASE
+         " UNION ALL SELECT key_ref FROM alerts WHERE entry IN " OF_CASE,
+         "SELECT body FROM (SELECT owner,part,seq,body FROM case_blobs WHERE owner=?1 UNION ALL"
+         " SELECT owner,part,seq,body FROM entry_blobs WHERE owner IN " OF_CASE
+         " UNION ALL SELECT b.owner,b.part,b.seq,b.body FROM alerts a JOIN alert_blobs b ON"
+         " b.owner=a.id WHERE a.entry IN " OF_CASE ") ORDER BY owner,part,seq",
+         {"UPDATE nominals SET to_ns=?2 WHERE to_ns>?2 AND entry IN " OF_CASE,
+          "DELETE FROM outbox WHERE key IN (SELECT lower(hex(id)) FROM alerts WHERE entry IN"
+          " " OF_CASE ")",
+          "DELETE FROM alerts WHERE entry IN " OF_CASE, "DELETE FROM entries WHERE id IN " OF_CASE,
+          "DELETE FROM cases WHERE id=?1"}},
     [VD_STORE_NOMINAL] = {"nominal",
                           "nominals a WHERE until_ns<=?1 AND ?2=?2",
                           NULL,
@@ -461,7 +480,8 @@ static vd_status key_used(struct vd_store *s, uint64_t ref, int *used, struct vd
                       "SELECT 1 FROM alerts WHERE key_ref=?1 UNION ALL SELECT 1 FROM entries "
                       "WHERE key_ref=?1 UNION ALL SELECT 1 FROM watchlists WHERE vault=?1 "
                       "UNION ALL SELECT 1 FROM deployments WHERE vault=?1 UNION ALL SELECT 1 FROM "
-                      "pet_cards WHERE key_ref=?1 UNION ALL SELECT 1 FROM pet_vault WHERE vault=?1",
+                      "pet_cards WHERE key_ref=?1 UNION ALL SELECT 1 FROM pet_vault WHERE vault=?1 "
+                      "UNION ALL SELECT 1 FROM cases WHERE key_ref=?1 OR vault=?1",
                       &q, err);
     if (!st) {
         sqlite3_bind_int64(q, 1, (int64_t)ref);

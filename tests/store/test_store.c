@@ -685,7 +685,7 @@ static void test_migrate(void **state)
     o.root_key = NULL; /* its key file is not here; the rows are */
     ok(vd_store_open(&f.s, &o, &err));
     ok(vd_store_info(f.s, &info, &err));
-    assert_true(info.schema == 6 && info.alerts == 1 && info.audit_entries == 2);
+    assert_true(info.schema == 7 && info.alerts == 1 && info.audit_entries == 2);
     struct vd_store_id id = fx_id('a', 1);
     ok(vd_store_alert_get(f.s, &id, &a, &err));
     assert_true(a.at_ns == 5 && a.held == 0 && !strcmp(a.camera, "cam"));

@@ -208,7 +208,8 @@ static void schema_4_comes_forward(void **state)
     snprintf(
         text, sizeof text,
         "DROP TABLE frozen; DROP TABLE pet_messages; DROP TABLE pet_refused; DROP TABLE pet_looks; "
-        "DROP TABLE pet_blobs; DROP TABLE pet_cards; DROP TABLE pet_vault; PRAGMA user_version=4;"
+        "DROP TABLE pet_blobs; DROP TABLE pet_cards; DROP TABLE pet_vault; DROP TABLE case_links; "
+        "DROP TABLE case_blobs; DROP TABLE cases; DROP INDEX alerts_entry; PRAGMA user_version=4;"
         "INSERT INTO entry_steps VALUES(x'%s','alice','added',"
         "'{\"holding\":\"h 1\",\"quality\":71.5,\"report\":\"MP/1\",\"risk\":\"R/1\","
         "\"consent\":\"guardian\",\"consent_ref\":\"C/1\"}',5)",
@@ -217,7 +218,7 @@ static void schema_4_comes_forward(void **state)
     const struct vd_store_options o = fx_options(&f);
     ok(vd_store_open(&f.s, &o, &err));
     ok(vd_store_info(f.s, &info, &err));
-    assert_int_equal(info.schema, 6);
+    assert_int_equal(info.schema, 7);
     ok(vd_store_entry_get(f.s, &in.entry.id, &e, &err));
     assert_string_equal(e.added_by, "alice");
     assert_string_equal(e.holding, "h 1");
@@ -241,7 +242,8 @@ static void schema_4_comes_forward(void **state)
     snprintf(
         text, sizeof text,
         "DROP TABLE frozen; DROP TABLE pet_messages; DROP TABLE pet_refused; DROP TABLE pet_looks; "
-        "DROP TABLE pet_blobs; DROP TABLE pet_cards; DROP TABLE pet_vault; PRAGMA user_version=4;"
+        "DROP TABLE pet_blobs; DROP TABLE pet_cards; DROP TABLE pet_vault; DROP TABLE case_links; "
+        "DROP TABLE case_blobs; DROP TABLE cases; DROP INDEX alerts_entry; PRAGMA user_version=4;"
         "INSERT INTO entry_steps VALUES(x'%s','bob','added','{broken',5)",
         hex);
     sql(&f, text);
