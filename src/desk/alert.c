@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "desk/case.h"
 #include "desk/field.h"
 #include "desk/inside.h"
 #include "law/access.h"
@@ -43,6 +44,8 @@ static void replay(struct loaded *l)
     vd_case_open(&l->c, &l->pack, l->row.raised_ns);
     l->c.blue = strstr(l->row.detail, "\"blue\":true") != NULL;
     l->c.missing = strcmp(l->dep.authority.purpose, VD_PURPOSE_MISSING) == 0;
+    if (l->c.missing && l->c.need < 2) /* two persons, whatever the pack asks for others */
+        l->c.need = 2;
     for (size_t i = 0; i < l->steps; i++) {
         const struct vd_store_adjudication *a = &l->step[i];
         struct vd_person who = {.training_until_ns = INT64_MAX};
@@ -139,6 +142,16 @@ static vd_status may_read(struct vd_desk *d, const struct vd_person *who, const 
     return vd_desk_refused(d, who->name, NULL, VD_AUDIT_ACCESS_REFUSED, what, &q.r, err);
 }
 
+/* Alerts of a case are for whom the case names (R70). */
+static vd_status may_hear(struct vd_desk *d, const struct vd_person *who,
+                          const struct vd_store_id *entry, const char *what, struct vd_err *err)
+{
+    struct vd_ruling r;
+    return vd_desk_case_may_hear(d, who, entry, &r)
+               ? VD_OK
+               : vd_desk_refused(d, who->name, NULL, VD_AUDIT_ACCESS_REFUSED, what, &r, err);
+}
+
 static void id_text(const struct vd_store_id *id, char hex[33])
 {
     vd_hex(id->b, sizeof id->b, hex);
@@ -179,6 +192,8 @@ vd_status vd_desk_alert(struct vd_desk *d, const struct vd_person *who,
     vd_status st = l ? load(d, id, l, err) : VD_E_NOMEM;
     if (!st)
         st = may_read(d, who, l->dep.authority.jurisdiction, reference, "alert", err);
+    if (!st)
+        st = may_hear(d, who, &l->row.entry, "alert", err);
     if (!st) {
         id_text(id, hex);
         const struct vd_audit_field f[] = {VD_TEXT("alert", hex),
@@ -211,7 +226,9 @@ vd_status vd_desk_alerts(struct vd_desk *d, const struct vd_person *who,
             st = VD_OK;
             continue;
         }
-        if (!st && may_read(d, who, l->dep.authority.jurisdiction, NULL, "alert", NULL))
+        struct vd_ruling r;
+        if (!st && (may_read(d, who, l->dep.authority.jurisdiction, NULL, "alert", NULL) ||
+                    !vd_desk_case_may_hear(d, who, &l->row.entry, &r)))
             continue;
         if (!st) {
             as_seen(l, who, &out[*n]);
@@ -242,6 +259,8 @@ vd_status vd_desk_alert_picture(struct vd_desk *d, const struct vd_person *who,
     vd_status st = l ? load(d, id, l, err) : VD_E_NOMEM;
     if (!st)
         st = may_read(d, who, l->dep.authority.jurisdiction, NULL, "picture of an alert", err);
+    if (!st)
+        st = may_hear(d, who, &l->row.entry, "picture of an alert", err);
     if (!st) {
         id_text(id, hex);
         const struct vd_audit_field f[] = {VD_TEXT("alert", hex), VD_TEXT("part", part)};
@@ -297,6 +316,8 @@ static vd_status with_case(struct vd_desk *d, const struct vd_person *who,
     vd_status st = l ? load(d, id, l, err) : VD_E_NOMEM;
     if (!st)
         st = may_read(d, who, l->dep.authority.jurisdiction, NULL, what, err);
+    if (!st)
+        st = may_hear(d, who, &l->row.entry, what, err);
     if (!st)
         st = fn(d, who, l, vd_desk_law_time(d), opaque, err);
     pthread_mutex_unlock(&d->case_lock);

@@ -246,9 +246,6 @@ vd_status vd_desk_keep(struct vd_desk *d, struct vd_keep_report *out, struct vd_
             *err = each;
         first = first ? first : st;
     }
-    if (out->erased[VD_STORE_ENTRY] || out->erased[VD_STORE_WATCHLIST] ||
-        out->erased[VD_STORE_CASE])
-        vd_desk_runs_forget(d);
     vd_store_sweep(d->store, &out->clean);
     pthread_mutex_lock(&d->keep_lock);
     if (d->keep.mono_ns - d->keep_saved_ns > SAVE_EVERY_NS || d->keep_saved_ns > d->keep.mono_ns) {

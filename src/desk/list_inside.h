@@ -1,4 +1,4 @@
-/* Inside the desk's lists; only list*.c include it. */
+/* Inside the desk's lists; only list*.c and, for the entries of cases, case*.c include it. */
 #ifndef VD_DESK_LIST_INSIDE_H
 #define VD_DESK_LIST_INSIDE_H
 

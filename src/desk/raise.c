@@ -61,8 +61,8 @@ static vd_status detail(const struct vd_alert *al, const struct vd_match *m, cha
     return fits ? VD_OK : VD_E_NOMEM;
 }
 
-/* Somebody found or taken off the list meanwhile raises no alert, though the templates of a running
- * deployment were loaded at its start (R69, R72). */
+/* Somebody found, taken off the list or not renewed meanwhile raises no alert, though the templates
+ * of a running deployment were loaded at its start (R69, R72). */
 static vd_status still_listed(struct vd_desk *d, const struct vd_subject *subject,
                               struct vd_err *err)
 {
@@ -72,7 +72,9 @@ static vd_status still_listed(struct vd_desk *d, const struct vd_subject *subjec
     if (memcmp(subject->id, folder, sizeof folder) == 0)
         return VD_OK;
     memcpy(id.b, subject->id, sizeof id.b);
-    const vd_status st = vd_store_entry_get(d->store, &id, &e, err);
+    vd_status st = vd_store_entry_get(d->store, &id, &e, err);
+    if (!st && e.report[0] && e.erase_after_ns <= vd_desk_law_time(d))
+        st = vd_fail(err, VD_E_DENIED, "the search was not renewed (R69)");
     vd_wipe(&e, sizeof e);
     return st == VD_E_NOTFOUND ? vd_fail(err, VD_E_DENIED, "this entry is on the list no more")
                                : st;

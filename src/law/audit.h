@@ -107,6 +107,17 @@ struct vd_audit_sink {
     X(ENTRY_REMOVED, "entry.removed")                                                              \
     X(PERSON_FOUND, "person.found")                                                                \
     X(PERSON_RENEWED, "person.renewed")                                                            \
+    X(CASE_OPENED, "case.opened")                                                                  \
+    X(CASE_REFUSED, "case.refused")                                                                \
+    X(CASE_CHANGED, "case.changed")                                                                \
+    X(CASE_RENEWED, "case.renewed")                                                                \
+    X(CASE_LAPSED, "case.lapsed")                                                                  \
+    X(CASE_FOUND, "case.finding")                                                                  \
+    X(CASE_JUDGED, "case.judged")                                                                  \
+    X(CASE_SEARCH_ASKED, "case.search_asked")                                                      \
+    X(CASE_SEARCH_AUTHORISED, "case.search_authorised")                                            \
+    X(CASE_SEARCHED, "case.searched")                                                              \
+    X(CASE_CLOSED, "case.closed")                                                                  \
     /* alerts and what people made of them (R29-R38) */                                            \
     X(ALERT_RAISED, "alert.raised")                                                                \
     X(ALERT_SHOWN, "alert.shown")                                                                  \

@@ -25,6 +25,7 @@ static const char *const types[VD_DOC_TYPES] = {
     [VD_DOC_RESUME] = "resume",
     [VD_DOC_ATTESTATION] = "attestation",
     [VD_DOC_EVALUATION] = "evaluation",
+    [VD_DOC_SEARCH] = "search",
 };
 
 const char *vd_doc_type_name(enum vd_doc_type type)

@@ -49,6 +49,7 @@ enum vd_doc_type {
     VD_DOC_RESUME,
     VD_DOC_ATTESTATION,
     VD_DOC_EVALUATION, /**< of a model, by groups of people: law/deployment.h */
+    VD_DOC_SEARCH,     /**< of a recording, for one missing person: desk/case.h */
     VD_DOC_TYPES
 };
 const char *vd_doc_type_name(enum vd_doc_type type);

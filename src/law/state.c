@@ -345,6 +345,7 @@ static vd_status apply(struct vd_state *s, const struct vd_document *d,
     case VD_DOC_RESUME:
     case VD_DOC_ATTESTATION:
     case VD_DOC_EVALUATION:
+    case VD_DOC_SEARCH:
     case VD_DOC_TYPES:
         break;
     }

@@ -63,6 +63,17 @@ static int64_t expiry_of(struct vd_server *s, const struct vd_store_alert *a)
     return until;
 }
 
+/* Missing persons: those whom the case names are told here, at the desk, and nobody outside (R70).
+ */
+static int of_missing(struct vd_server *s, const struct vd_store_id *deployment)
+{
+    struct vd_deployment *d = vd_zalloc(sizeof *d);
+    const int is = !d || vd_desk_deployment(s->desk, deployment, d, NULL) ||
+                   strcmp(d->authority.purpose, VD_PURPOSE_MISSING) == 0;
+    free(d);
+    return is;
+}
+
 /* 0: it must not be told. */
 static int add_alert(struct vd_server *s, json_t *o, struct vd_message *m)
 {
@@ -74,6 +85,7 @@ static int add_alert(struct vd_server *s, json_t *o, struct vd_message *m)
         json_t *detail = json_loads(a->detail, 0, NULL);
         tell = !json_is_true(json_object_get(detail, "blue"));
         json_decref(detail);
+        tell = tell && !of_missing(s, &a->deployment);
         m->expires_ns = expiry_of(s, a);
         json_object_set_new(o, "watchlist_id", vd_json_id(a->watchlist.b, VD_STORE_ID));
         json_object_set_new(o, "person_ref", vd_json_id(a->entry.b, VD_STORE_ID));
