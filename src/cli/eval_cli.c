@@ -116,14 +116,15 @@ static int compare(struct vd_eval_job *j)
     return VD_EXIT_OK;
 }
 
-int vd_eval_job_begin(struct vd_eval_job *j, const char *verb, const char *path, int is_pairs)
+int vd_eval_job_open(struct vd_eval_job *j, const char *verb, const char *path, int is_pairs)
 {
     struct vd_err err = {0};
-    int code, ref = 0, probe = 0;
+    int code;
     if (!vd_eval_cli.output)
         return vd_cli_usage(verb, "--output DIR is missing");
-    if ((code = looks(verb, "--references", vd_eval_cli.references, VD_VIEWS_FULL, &ref)) ||
-        (code = looks(verb, "--probes", vd_eval_cli.probes, VD_VIEWS_ONE, &probe)))
+    if ((code =
+             looks(verb, "--references", vd_eval_cli.references, VD_VIEWS_FULL, &j->ref_views)) ||
+        (code = looks(verb, "--probes", vd_eval_cli.probes, VD_VIEWS_ONE, &j->probe_views)))
         return code;
     signal(SIGINT, on_signal);
     vd_media_init();
@@ -136,6 +137,15 @@ int vd_eval_job_begin(struct vd_eval_job *j, const char *verb, const char *path,
         return code;
     code = vd_cli_gate_files(&j->gate, 0);
     j->gated = code == VD_EXIT_OK;
+    if (!code)
+        names(j);
+    return code;
+}
+
+int vd_eval_job_begin(struct vd_eval_job *j, const char *verb, const char *path, int is_pairs)
+{
+    int code = vd_eval_job_open(j, verb, path, is_pairs);
+    const int ref = j->ref_views, probe = j->probe_views;
     const int same = ref == probe && !vd_eval_cli.shrink_eye_px;
     if (!code)
         code = collect(j, same ? "pictures" : "references", ref, 0, &j->ref);
@@ -147,7 +157,6 @@ int vd_eval_job_begin(struct vd_eval_job *j, const char *verb, const char *path,
         code = compare(j);
     if (code)
         return code;
-    names(j);
     static const char *const word[] = {"one", "mirror", "full"};
     snprintf(j->views, sizeof j->views, "references %s, probes %s", word[ref], word[probe]);
     if (vd_eval_cli.shrink_eye_px)

@@ -87,8 +87,11 @@ struct vd_eval_job {
     struct vd_eval_templates *ref, *probe; /**< may be one */
     struct vd_eval_scores *scores;
     struct vd_study study;
+    int ref_views, probe_views; /**< enum vd_views */
     char models[256], views[96], digest[65];
 };
+/** Read the set (or pairs), open the engine and the gate. @return an exit code. */
+int vd_eval_job_open(struct vd_eval_job *j, const char *verb, const char *path, int is_pairs);
 /** Open the engine and the gate, read the set (or pairs), look at the pictures, compare.
  *  @return an exit code; messages are printed. */
 int vd_eval_job_begin(struct vd_eval_job *j, const char *verb, const char *path, int is_pairs);

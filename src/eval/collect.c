@@ -2,23 +2,20 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/thread.h"
+#include "eval/crew.h"
 #include "eval/shrink.h"
 #include "face/manifest.h"
 #include "media/media.h"
 #include "watch/watch.h"
 
-#define THREADS_MAX 16
-#define FACES       64
+#define FACES 64
 
 const char *vd_eval_state_name(enum vd_eval_state s)
 {
@@ -39,22 +36,13 @@ const char *vd_eval_state_name(enum vd_eval_state s)
     return "?";
 }
 
-struct crew {
+struct job {
     const struct vd_eval_set *set;
     const struct vd_eval_options *o;
     struct vd_eval_templates *t;
-    atomic_size_t next, done; /* pictures taken and finished; all workers and the caller */
-    atomic_int stop;
 };
 
-struct worker {
-    struct crew *crew;
-    vd_engine *engine;
-    struct vd_template *templ;
-    struct vd_thread thread;
-};
-
-static const struct vd_face *choose(const struct vd_face *f, size_t n, const struct vd_image *img)
+const struct vd_face *vd_eval_central(const struct vd_face *f, size_t n, const struct vd_image *img)
 {
     const struct vd_face *best = NULL;
     float tall = 0, best_d = 0;
@@ -72,29 +60,30 @@ static const struct vd_face *choose(const struct vd_face *f, size_t n, const str
     return best;
 }
 
-static enum vd_eval_state look(struct worker *w, const struct vd_image *img, struct vd_quality *q)
+static enum vd_eval_state look(const struct vd_crew_hand *h, const struct vd_eval_options *o,
+                               const struct vd_image *img, struct vd_quality *q)
 {
     struct vd_face face[FACES];
     struct vd_quality_limits limits;
     size_t n = 0;
-    if (vd_face_detect(w->engine, img, face, FACES, &n) || !n)
+    if (vd_face_detect(h->engine, img, face, FACES, &n) || !n)
         return VD_EVAL_NO_FACE;
-    const struct vd_face *f = choose(face, n < FACES ? n : FACES, img);
+    const struct vd_face *f = vd_eval_central(face, n < FACES ? n : FACES, img);
     vd_quality_limits_default(&limits);
     if (!f || !f->has_points)
         return VD_EVAL_NO_POINTS;
-    if (vd_face_quality(w->engine, img, f, &limits, q))
+    if (vd_face_quality(h->engine, img, f, &limits, q))
         return VD_EVAL_NO_POINTS;
-    if (w->crew->o->limits && q->reasons)
+    if (o->limits && q->reasons)
         return VD_EVAL_REFUSED;
-    return vd_face_embed(w->engine, img, f, w->crew->o->views, w->templ) ? VD_EVAL_NO_POINTS
-                                                                         : VD_EVAL_TEMPLATE;
+    return vd_face_embed(h->engine, img, f, o->views, h->t) ? VD_EVAL_NO_POINTS : VD_EVAL_TEMPLATE;
 }
 
-static enum vd_eval_state enrol(struct worker *w, const char *path, struct vd_quality *q)
+static enum vd_eval_state enrol(const struct vd_crew_hand *h, const char *path,
+                                struct vd_quality *q)
 {
     struct vd_enrol_verdict v;
-    if (vd_enrol_judge(w->engine, path, "", &v, w->templ, NULL))
+    if (vd_enrol_judge(h->engine, path, "", &v, h->t, NULL))
         return VD_EVAL_UNREADABLE;
     *q = v.quality;
     return v.accepted     ? VD_EVAL_TEMPLATE
@@ -103,47 +92,40 @@ static enum vd_eval_state enrol(struct worker *w, const char *path, struct vd_qu
                           : VD_EVAL_REFUSED;
 }
 
-static enum vd_eval_state one(struct worker *w, const char *path, struct vd_quality *q)
+static enum vd_eval_state one(const struct vd_crew_hand *h, const struct vd_eval_options *o,
+                              const char *path, struct vd_quality *q)
 {
     struct vd_frame *f = NULL;
     struct vd_shrunk small = {0};
     enum vd_eval_state s = VD_EVAL_UNREADABLE;
-    if (w->crew->o->enrol)
-        return enrol(w, path, q);
+    if (o->enrol)
+        return enrol(h, path, q);
     if (vd_still_open(&f, path, NULL))
         return s;
-    s = look(w, &f->image, q);
-    const float want = (float)w->crew->o->shrink_eye_px;
+    s = look(h, o, &f->image, q);
+    const float want = (float)o->shrink_eye_px;
     if (s == VD_EVAL_TEMPLATE && want > 0 && q->interocular_px > want) {
         s = VD_EVAL_UNREADABLE;
         if (!vd_shrink(&small, &f->image, want / q->interocular_px))
-            s = look(w, &small.image, q);
+            s = look(h, o, &small.image, q);
     }
     vd_shrunk_free(&small);
     vd_frame_unref(&f);
     return s;
 }
 
-static void *work(void *arg)
+static void piece(struct vd_crew_hand *h, void *opaque, size_t i)
 {
-    struct worker *w = arg;
-    struct crew *c = w->crew;
+    const struct job *j = opaque;
     char path[PATH_MAX];
-    while (!atomic_load(&c->stop)) {
-        const size_t i = atomic_fetch_add(&c->next, 1);
-        if (i >= c->set->n)
-            break;
-        enum vd_eval_state s = VD_EVAL_UNREADABLE;
-        if (snprintf(path, sizeof path, "%s/%s", c->set->root, c->set->image[i].file) <
-            (int)sizeof path)
-            s = one(w, path, &c->t->quality[i]);
-        c->t->state[i] = s;
-        if (s == VD_EVAL_TEMPLATE)
-            memcpy(c->t->row + i * c->t->dim_pad, w->templ->v, c->t->dim * sizeof(float));
-        vd_template_wipe(w->templ);
-        atomic_fetch_add(&c->done, 1);
-    }
-    return NULL;
+    enum vd_eval_state s = VD_EVAL_UNREADABLE;
+    if (snprintf(path, sizeof path, "%s/%s", j->set->root, j->set->image[i].file) <
+        (int)sizeof path)
+        s = one(h, j->o, path, &j->t->quality[i]);
+    j->t->state[i] = s;
+    if (s == VD_EVAL_TEMPLATE)
+        memcpy(j->t->row + i * j->t->dim_pad, h->t->v, j->t->dim * sizeof(float));
+    vd_template_wipe(h->t);
 }
 
 void vd_eval_templates_free(struct vd_eval_templates **pt)
@@ -181,48 +163,17 @@ static vd_status templates_new(struct vd_eval_templates **out, const vd_engine *
     return VD_OK;
 }
 
-static void sleep_a_little(void)
-{
-    usleep(50000);
-}
-
 vd_status vd_eval_collect(struct vd_eval_templates **out, const vd_engine *e,
                           const struct vd_eval_set *s, const struct vd_eval_options *o,
                           struct vd_err *err)
 {
-    struct worker w[THREADS_MAX] = {0};
-    struct crew c = {.set = s, .o = o};
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int32_t threads = o->threads > 0 ? o->threads : cores > 0 ? (int32_t)cores : 1;
-    threads = threads < THREADS_MAX ? threads : THREADS_MAX;
-    int32_t started = 0;
+    struct job j = {.set = s, .o = o};
     vd_status st = templates_new(out, e, s->n);
     if (st)
         vd_fail(err, st, "no memory for %zu templates", s->n);
-    c.t = *out;
-    for (; !st && started < threads; started++) {
-        w[started].crew = &c;
-        st = vd_templates_alloc(&w[started].templ, 1, NULL);
-        if (st)
-            vd_fail(err, st, "no memory for a template");
-        else
-            st = vd_engine_clone(&w[started].engine, e, err);
-        if (!st && vd_thread_start(&w[started].thread, "vd-eval", work, &w[started]))
-            st = vd_fail(err, VD_E_NOMEM, "no thread to be had");
-    }
-    while (!st && atomic_load(&c.done) < s->n) {
-        sleep_a_little();
-        if (o->stop && o->stop(o->opaque, atomic_load(&c.done), s->n)) {
-            atomic_store(&c.stop, 1);
-            st = vd_fail(err, VD_E_CLOSED, "stopped");
-        }
-    }
-    atomic_store(&c.stop, 1);
-    for (int32_t i = 0; i < threads; i++) {
-        vd_thread_join(&w[i].thread);
-        vd_engine_close(&w[i].engine);
-        vd_templates_free(&w[i].templ, 1);
-    }
+    j.t = *out;
+    if (!st)
+        st = vd_crew_run(e, s->n, o, piece, &j, err);
     for (size_t i = 0; !st && i < s->n; i++)
         (*out)->count[(*out)->state[i]]++;
     if (st)

@@ -51,6 +51,11 @@ VD_MUST_CHECK vd_status vd_eval_collect(struct vd_eval_templates **out, const vd
                                         const struct vd_eval_options *o, struct vd_err *err);
 void vd_eval_templates_free(struct vd_eval_templates **t);
 
+/** The face that a picture is of: among those at least half as tall as the tallest the one nearest
+ *  to the middle. NULL of none. */
+const struct vd_face *vd_eval_central(const struct vd_face *f, size_t n,
+                                      const struct vd_image *img);
+
 #define VD_EVAL_HIST_BINS 200 /* over -1..1 */
 #define VD_EVAL_KEPT_MAX  ((size_t)1 << 26)
 #define VD_EVAL_TAIL_MAX  ((size_t)400000)

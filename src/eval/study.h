@@ -10,6 +10,7 @@
 
 #include "eval/boxes.h"
 #include "eval/collect.h"
+#include "eval/crowd.h"
 #include "eval/report.h"
 
 /** Everything borrowed. */
@@ -54,6 +55,21 @@ struct vd_study_boxes {
 VD_MUST_CHECK vd_status vd_study_detect(struct vd_report *r, const struct vd_boxed *truth,
                                         size_t truth_n, uint32_t images, struct vd_study_boxes *d,
                                         size_t n, double iou, struct vd_err *err);
+
+/** Tracks against a long list (eval/crowd.h). Everything borrowed. */
+struct vd_study_tracks {
+    const struct vd_eval_set *set;
+    const struct vd_looks *stranger_looks, *mated_looks;
+    const struct vd_crowd_track *strangers, *mated;
+    size_t strangers_n, mated_n;
+    const uint32_t *listed; /**< pictures of the real entries */
+    uint32_t entries, real, strangers_people, mated_people;
+    float threshold; /**< of the recogniser's manifest */
+    uint32_t reps;
+    uint64_t seed;
+};
+VD_MUST_CHECK vd_status vd_study_tracks(struct vd_report *r, const struct vd_study_tracks *s,
+                                        struct vd_err *err);
 
 /* --- shared by them ----------------------------------------------------------------------------
  */
