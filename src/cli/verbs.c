@@ -27,6 +27,9 @@ extern const struct vd_verb vd_verb_watchlist_create, vd_verb_watchlist_list,
     vd_verb_watchlist_check;
 extern const struct vd_verb vd_verb_person_show, vd_verb_person_correct, vd_verb_person_found,
     vd_verb_person_renew;
+extern const struct vd_verb vd_verb_case_open, vd_verb_case_list, vd_verb_case_show,
+    vd_verb_case_photo, vd_verb_case_place, vd_verb_case_renew, vd_verb_case_compare,
+    vd_verb_case_judge, vd_verb_case_search, vd_verb_case_poster, vd_verb_case_close;
 extern const struct vd_verb vd_verb_deployment_plan, vd_verb_deployment_authorise,
     vd_verb_deployment_list, vd_verb_deployment_run, vd_verb_deployment_evaluation;
 extern const struct vd_verb vd_verb_alert_list, vd_verb_alert_show, vd_verb_alert_picture,
@@ -98,6 +101,17 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_person_correct,
     &vd_verb_person_found,
     &vd_verb_person_renew,
+    &vd_verb_case_open,
+    &vd_verb_case_list,
+    &vd_verb_case_show,
+    &vd_verb_case_photo,
+    &vd_verb_case_place,
+    &vd_verb_case_renew,
+    &vd_verb_case_compare,
+    &vd_verb_case_judge,
+    &vd_verb_case_search,
+    &vd_verb_case_poster,
+    &vd_verb_case_close,
     &vd_verb_deployment_plan,
     &vd_verb_deployment_authorise,
     &vd_verb_deployment_list,

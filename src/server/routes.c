@@ -3,6 +3,7 @@
 
 #define A          "/api/v1"
 #define ENTRY_BODY ((size_t)12 << 20) /* a picture in base64 */
+#define CASE_BODY  ((size_t)32 << 20) /* up to twelve pictures */
 #define DOC_BODY   ((size_t)4 << 20)
 
 /* clang-format off */
@@ -81,6 +82,20 @@ static const struct vd_route routes[] = {
     {"POST", A "/alerts/{id}/outcome", "recordOutcome", VD_SCOPE_WRITE, 0, vd_post_outcome},
     {"POST", A "/alerts/{id}/hold", "holdAlert", VD_SCOPE_WRITE, 0, vd_post_hold},
     {"POST", A "/alerts/{id}/release", "releaseAlert", VD_SCOPE_WRITE, 0, vd_post_release},
+    {"GET", A "/cases", "listCases", VD_SCOPE_READ, 0, vd_get_cases},
+    {"POST", A "/cases", "openCase", VD_SCOPE_WRITE, CASE_BODY, vd_post_case},
+    {"GET", A "/cases/{id}", "getCase", VD_SCOPE_READ, 0, vd_get_case},
+    {"GET", A "/cases/{id}/pictures/{part}/{n}", "getCasePicture", VD_SCOPE_READ, 0, vd_get_case_picture},
+    {"GET", A "/cases/{id}/poster", "casePoster", VD_SCOPE_READ, 0, vd_get_case_poster},
+    {"POST", A "/cases/{id}/photos", "addCasePhoto", VD_SCOPE_WRITE, ENTRY_BODY, vd_post_case_photo},
+    {"POST", A "/cases/{id}/renew", "renewCase", VD_SCOPE_WRITE, 0, vd_post_case_renew},
+    {"POST", A "/cases/{id}/place", "placeCase", VD_SCOPE_WRITE, 0, vd_post_case_place},
+    {"POST", A "/cases/{id}/compare", "comparePhoto", VD_SCOPE_WRITE, ENTRY_BODY, vd_post_case_compare},
+    {"POST", A "/cases/{id}/findings/{n}/verdict", "judgeFinding", VD_SCOPE_WRITE, 0, vd_post_case_verdict},
+    {"POST", A "/cases/{id}/searches", "askForSearch", VD_SCOPE_WRITE, 0, vd_post_case_search},
+    {"POST", A "/cases/{id}/searches/{n}/authorise", "authoriseSearch", VD_SCOPE_WRITE, 0, vd_post_case_search_sign},
+    {"POST", A "/cases/{id}/searches/{n}/run", "runSearch", VD_SCOPE_WRITE, 0, vd_post_case_search_run},
+    {"POST", A "/cases/{id}/close", "closeCase", VD_SCOPE_FRESH, 0, vd_post_case_close},
     {NULL, NULL, NULL, VD_SCOPE_OPEN, 0, NULL},
 };
 /* clang-format on */
