@@ -115,6 +115,9 @@ vd_status vd_desk_case_search_ask(struct vd_desk *d, const struct vd_person *by,
     json_t *x = NULL;
     vd_status st = fits(d, s, err);
     if (!st)
+        st = vd_case_file_read(d, by, id, VD_CASE_KEEPER, 1, "ask for a search", &f, err);
+    vd_case_file_free(&f);
+    if (!st) /* may be long: before the lock */
         st = digest_of(s->file, digest, err);
     pthread_mutex_lock(&d->case_lock);
     if (!st)

@@ -484,15 +484,15 @@ static json_t *alert_json(struct vd_server *s, const struct vd_desk_alert *a)
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:i, s:b, s:o, s:o, "
         "s:o, s:o, s:o}",
-        "case", of ? of : json_null(), "id", ID(a->row.id), "deployment", T(a->deployment), "entry",
-        ID(a->row.entry), "camera", T(a->row.camera), "phase", vd_case_phase_name(a->c.phase),
-        "person", T(a->person), "category", T(a->category), "similarity", a->row.similarity,
-        "threshold", a->row.threshold, "margin", a->row.margin, "captured_at",
-        vd_json_time(a->row.at_ns), "raised_at", vd_json_time(a->row.raised_ns), "expires_at",
-        vd_json_time(a->c.expires_ns), "reviews_needed", (int)a->c.need, "held", (int)a->row.held,
-        "reviews", reviews, "detail", detail ? detail : json_null(), "error_rate",
-        rate > 0 ? json_real(rate) : json_null(), "claimed_by",
-        claimed ? vd_json_string(claimer) : json_null());
+        "id", ID(a->row.id), "deployment", T(a->deployment), "entry", ID(a->row.entry), "camera",
+        T(a->row.camera), "phase", vd_case_phase_name(a->c.phase), "person", T(a->person),
+        "category", T(a->category), "similarity", a->row.similarity, "threshold", a->row.threshold,
+        "margin", a->row.margin, "captured_at", vd_json_time(a->row.at_ns), "raised_at",
+        vd_json_time(a->row.raised_ns), "expires_at", vd_json_time(a->c.expires_ns),
+        "reviews_needed", (int)a->c.need, "held", (int)a->row.held, "reviews", reviews, "detail",
+        detail ? detail : json_null(), "error_rate", rate > 0 ? json_real(rate) : json_null(),
+        "claimed_by", claimed ? vd_json_string(claimer) : json_null(), "case",
+        of ? of : json_null());
 }
 
 void vd_get_alerts(struct vd_request *r)
