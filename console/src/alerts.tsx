@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
+import { Caution } from "./cases";
 import { go } from "./app";
 import { clock, type Key, moment, number, t, word } from "./i18n";
 import { Outcome } from "./outcome";
@@ -231,6 +232,12 @@ function Detail({ a, again }: { a: api.Alert; again: () => void }): JSX.Element 
         </p>
       </header>
       <p class="claimtext">{t("claim_text")}</p>
+      {a.case && (
+        <>
+          <p class="note">{t("case_alert")}</p>
+          <Caution c={a.case} />
+        </>
+      )}
       {a.detail?.look_alike && (
         <p class="warning">
           <strong>{t("look_alike")}</strong> {t("look_alike_text")}
@@ -284,6 +291,12 @@ function Detail({ a, again }: { a: api.Alert; again: () => void }): JSX.Element 
       <Facts
         rows={[
           [t("category"), word("category", a.category)],
+          ...(a.case
+            ? ([
+                [t("case_report"), a.case.report],
+                [t("case_about"), a.case.about],
+              ] as [string, string][])
+            : []),
           [t("faces_fused"), a.detail ? number(a.detail.faces_fused) : "–"],
           [t("captured"), moment(a.captured_at)],
           [t("latency"), `${number(Date.parse(a.raised_at) - Date.parse(a.captured_at))} ms`],

@@ -43,7 +43,47 @@ export interface Alert {
     blue: boolean;
   } | null;
   claimed_by?: string | null;
+  case?: Beside | null;
   error_rate?: number | null;
+}
+/** Of a missing person: what stands beside an alert. */
+export interface Beside {
+  id: string;
+  report: string;
+  about: string;
+  child: boolean;
+  photos: { n: number; taken: string; years_old: number; source: string; age_then?: number }[];
+}
+export interface Case extends Beside {
+  jurisdiction: string;
+  state: "open" | "lapsed";
+  due: string;
+  flags: number;
+  name: string;
+  risk: string;
+  consent: string;
+  consent_ref: string;
+  category: string;
+  legal_basis: string;
+  recipients: string[];
+  recipient: boolean;
+  findings: {
+    n: number;
+    kind: "photo" | "video";
+    at_ms: number;
+    similarity: number;
+    threshold: number;
+    state: "open" | "same" | "not";
+    judged: boolean;
+  }[];
+  searches: {
+    number: number;
+    place: string;
+    from_ns: number;
+    to_ns: number;
+    reason: string;
+    state: "asked" | "authorised" | "searched";
+  }[];
 }
 export interface Facts {
   name: string;

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { AlertsPage } from "./alerts";
 import * as api from "./api";
+import { CasesPage } from "./cases";
 import { DeploymentsPage } from "./deployments";
 import { apply, type Key, type Lang, LANGS, language, setLanguage, t, word } from "./i18n";
 import { ListsPage } from "./lists";
@@ -27,6 +28,7 @@ const PAGES: PageDef[] = [
   { id: "live", key: "l", title: "nav_live", view: LivePage },
   { id: "alerts", key: "a", title: "nav_alerts", right: "see_alert", view: AlertsPage },
   { id: "lists", key: "w", title: "nav_lists", right: "look", view: ListsPage },
+  { id: "cases", key: "m", title: "nav_cases", right: "look", view: CasesPage },
   { id: "deployments", key: "d", title: "nav_deployments", right: "look", view: DeploymentsPage },
   { id: "record", key: "r", title: "nav_record", view: RecordPage },
   { id: "system", key: "s", title: "nav_system", view: SystemPage },
@@ -71,7 +73,7 @@ function Keys({ close }: { close: () => void }): JSX.Element {
   const [on, setOn] = useState(prefs.keys());
   const rows: [string, string][] = [
     ["Alt+Shift+S", t("key_stop")],
-    ["g l  g a  g w  g d  g r  g s", t("key_pages")],
+    ["g l  g a  g w  g m  g d  g r  g s", t("key_pages")],
     ["j  k", t("key_next")],
     ["c", t("key_claim")],
     ["m  n  u", t("key_judge")],

@@ -22,10 +22,12 @@ function outcome(a: api.Alert, again: () => void): void {
         label: t("outcome_action"),
         name: "action",
         required: true,
-        options: [["", "–"], ...ACTIONS.map((x): [string, string] => [x, t(`action_${x}`)])],
+        options: [["", "–"], ...ACTIONS.filter((x) => !a.case || x !== "arrest").map((x): [string, string] => [x, t(`action_${x}`)])],
       },
       { label: t("outcome_minutes"), name: "minutes", type: "number", min: 0, max: 1440, value: "0", required: true },
-      { label: t("outcome_ground"), name: "ground", rows: 2, hint: t("outcome_ground_hint") },
+      a.case
+        ? { label: t("outcome_asked"), name: "asked", rows: 2, hint: t("case_tell_hint") }
+        : { label: t("outcome_ground"), name: "ground", rows: 2, hint: t("outcome_ground_hint") },
     ],
     send: (f) =>
       api.post(`alerts/${a.id}/outcome`, {
@@ -33,6 +35,7 @@ function outcome(a: api.Alert, again: () => void): void {
         action: f.action,
         minutes: Number(f.minutes),
         ...(f.ground ? { ground: f.ground } : {}),
+        ...(f.asked ? { asked: f.asked } : {}),
       }),
   }).then((good) => {
     if (good) say(t("recorded"));
