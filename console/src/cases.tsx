@@ -430,7 +430,7 @@ function One({ id, back }: { id: string; back: () => void }): JSX.Element {
           </p>
           <h2>{c.name}</h2>
           <p>
-            <Tag tone={c.state === "open" ? "good" : "bad"}>{t(`case_${c.state}`)}</Tag>{" "}
+            <Tag tone={c.state === "open" ? "good" : "bad"}>{t(`case_is_${c.state}`)}</Tag>{" "}
             {c.state === "open" && (
               <>
                 {t("case_due")} <Countdown to={c.due} soon={6 * 3600} />
@@ -528,7 +528,7 @@ export function CasesPage({ rest }: { rest: string[] }): JSX.Element {
                   </th>
                   <td>{c.report}</td>
                   <td>
-                    <Tag tone={c.state === "open" ? "good" : "bad"}>{t(`case_${c.state}`)}</Tag>
+                    <Tag tone={c.state === "open" ? "good" : "bad"}>{t(`case_is_${c.state}`)}</Tag>
                   </td>
                   <td>{moment(c.due)}</td>
                   <td>{c.recipients.join(", ")}</td>

@@ -87,6 +87,19 @@ static int image_lawful(const struct vd_policy *p, const struct vd_entry *e, int
     return 1;
 }
 
+/* Recognition errs more on children: a pack may ask for more, or refuse. */
+static int child_lawful(const struct vd_policy *p, const struct vd_missing *m, struct vd_ruling *r)
+{
+    if (p->missing_children == VD_CHILDREN_REFUSED)
+        return vd_ruling_refuse(r, "R69", "missing_persons.children", "a child, or of unknown age",
+                                "adults", "Here children are not looked for with this machine.");
+    if (p->missing_children == VD_CHILDREN_COURT && m->consent != VD_CONSENT_COURT)
+        return vd_ruling_refuse(r, "R69", "missing_persons.children", "consent only",
+                                "a court order, for a child",
+                                "Here a court must order the search for a child first.");
+    return 1;
+}
+
 static int missing_lawful(const struct vd_policy *p, const char *purpose, const struct vd_entry *e,
                           struct vd_ruling *r)
 {
@@ -115,7 +128,7 @@ static int missing_lawful(const struct vd_policy *p, const char *purpose, const 
     if (p->missing_court_order && m->consent != VD_CONSENT_COURT)
         return vd_ruling_refuse(r, "R69", "missing_persons.court_order", "consent only",
                                 "a court order", "Here a court must order the search first.");
-    return 1;
+    return !(e->flags & (VD_ENTRY_UNDER_18 | VD_ENTRY_AGE_UNKNOWN)) || child_lawful(p, m, r);
 }
 
 int64_t vd_entry_ends_ns(const struct vd_policy *p, const struct vd_entry *e)

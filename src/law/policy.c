@@ -317,9 +317,28 @@ static vd_status read_retention(struct vd_policy *p, const struct vd_yaml_node *
     return st;
 }
 
+static vd_status read_children(const struct vd_yaml_node *n, enum vd_missing_children *out,
+                               struct vd_err *err)
+{
+    static const char *const words[] = {"officer", "court-order", "refused"};
+    char word[VD_NAME_MAX];
+    if (!vd_yaml_get(n, "children"))
+        return VD_OK;
+    const vd_status st = vd_yaml_text(n, "children", word, sizeof word, err);
+    for (int i = 0; !st && i < 3; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *out = (enum vd_missing_children)i;
+            return VD_OK;
+        }
+    }
+    return st ? st
+              : vd_yaml_fail(n, err, "'children' is officer, court-order or refused, not '%s'",
+                             word);
+}
+
 static vd_status read_missing(struct vd_policy *p, const struct vd_yaml_node *y, struct vd_err *err)
 {
-    static const char *const keys[] = {"allowed", "court_order", "renew_after", NULL};
+    static const char *const keys[] = {"allowed", "court_order", "renew_after", "?children", NULL};
     const struct vd_yaml_node *n;
     vd_status st = vd_yaml_child(y, "missing_persons", VD_YAML_MAPPING, &n, err);
     if (!st)
@@ -328,6 +347,8 @@ static vd_status read_missing(struct vd_policy *p, const struct vd_yaml_node *y,
         st = vd_yaml_bool(n, "allowed", &p->missing_persons, err);
     if (!st)
         st = vd_yaml_bool(n, "court_order", &p->missing_court_order, err);
+    if (!st)
+        st = read_children(n, &p->missing_children, err);
     if (!st)
         st = vd_yaml_duration(n, "renew_after", 0, VD_LAW_RENEW_MAX_NS, &p->missing_renew_ns, err);
     if (!st && p->missing_persons && !p->missing_renew_ns)

@@ -46,6 +46,14 @@ int vd_role_find(const char *name, enum vd_role *role);
 
 enum vd_pack_state { VD_PACK_PROHIBITED = 0, VD_PACK_PERMITTED = 1 };
 
+/** Missing persons under 18, or whose age is not known. */
+enum vd_missing_children {
+    VD_CHILDREN_OFFICER, /**< an authorising officer decides about each (R13); unless said otherwise
+                          */
+    VD_CHILDREN_COURT,   /**< and a court orders the search */
+    VD_CHILDREN_REFUSED  /**< they are not looked for with this machine */
+};
+
 struct vd_names {
     char name[VD_PACK_LIST_MAX][VD_NAME_MAX];
     int32_t n;
@@ -107,7 +115,8 @@ struct vd_policy {
     int live_sources;        /**< 0: recorded files only */
     int missing_persons;     /**< 0: that purpose does not exist here (R68) */
     int missing_court_order; /**< consent is not enough: an order is needed */
-    int local_only;          /**< evaluation: no recipients, no export */
+    enum vd_missing_children missing_children;
+    int local_only; /**< evaluation: no recipients, no export */
 
     struct vd_quorum authorise; /**< who signs a deployment (R1) */
     struct vd_quorum urgent;    /**< who signs an urgent one (R7) */

@@ -240,6 +240,32 @@ static void missing_persons(void **state)
     assert_true(vd_entry_check(&wa, "missing-person", &e, NOW, &r));
 }
 
+/* Children as the pack says: an officer's word, a court's, or not at all. */
+static void missing_children(void **state)
+{
+    (void)state;
+    struct vd_ruling r;
+    struct vd_policy p = london;
+    const uint32_t young[] = {VD_ENTRY_UNDER_18, VD_ENTRY_AGE_UNKNOWN};
+    for (int i = 0; i < 2; i++) {
+        struct vd_entry e = missing_entry();
+        e.flags |= young[i];
+        e.individual_approver = "officer";
+        p.missing_children = VD_CHILDREN_OFFICER;
+        assert_true(vd_entry_check(&p, "missing-person", &e, NOW, &r));
+        p.missing_children = VD_CHILDREN_COURT;
+        vd_entry_check(&p, "missing-person", &e, NOW, &r);
+        whole(&r, "R69", "a child, and no court");
+        lost.consent = VD_CONSENT_COURT;
+        assert_true(vd_entry_check(&p, "missing-person", &e, NOW, &r));
+        p.missing_children = VD_CHILDREN_REFUSED;
+        vd_entry_check(&p, "missing-person", &e, NOW, &r);
+        whole(&r, "R69", "a child, where none is looked for");
+        e.flags &= ~young[i];
+        assert_true(vd_entry_check(&p, "missing-person", &e, NOW, &r));
+    }
+}
+
 static void false_alerts_are_predicted(void **state)
 {
     (void)state;
@@ -736,6 +762,7 @@ int main(void)
         cmocka_unit_test(quality_has_a_floor),
         cmocka_unit_test(unconfirmed_entries_drop_out),
         cmocka_unit_test(missing_persons),
+        cmocka_unit_test(missing_children),
         cmocka_unit_test(false_alerts_are_predicted),
         cmocka_unit_test(records_go_on_time),
         cmocka_unit_test(holds_have_limits),

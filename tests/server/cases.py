@@ -3,6 +3,7 @@ judged by two, found, everything erased; a tip's photograph; a recording searche
 which refuses each step with its reason."""
 import base64
 import shutil
+import time
 
 import london
 import world
@@ -19,6 +20,13 @@ def say(what, good=True, detail=""):
     assert good, f"{what}: {detail}"
 
 
+def timed(what, fn):
+    began = time.monotonic()
+    o = fn()
+    print(f"      {what}: {1000 * (time.monotonic() - began):.0f} ms", flush=True)
+    return o
+
+
 def refused(client, what, words, method, path, body=None):
     status, o = client.call(method, path, body)
     text = o["error"]["message"] if isinstance(o, dict) and "error" in o else str(o)
@@ -28,7 +36,7 @@ def refused(client, what, words, method, path, body=None):
 def the_journey(w, picture):
     p = w.people
     miller, mason, jones, brown, green, constable = (p[x] for x in ("miller", "mason", "jones", "brown", "green", "constable"))
-    o = miller.post("cases", w.facts(picture))
+    o = timed("open a case with two photographs", lambda: miller.post("cases", w.facts(picture)))
     case = o["id"]
     say("a case is open", "ok" in o["photos"], o)
     refused(miller, "without a report number", ("R69",), "POST", "cases", w.facts(picture, report=""))
@@ -46,7 +54,7 @@ def the_journey(w, picture):
 
     # a tip, and a stranger in it
     tip = {"image": base64.b64encode(picture.read_bytes()).decode()}
-    o = brown.post(f"cases/{case}/compare", tip)
+    o = timed("compare a tip", lambda: brown.post(f"cases/{case}/compare", tip))
     say("a tip resembles: a finding for two", len(o["findings"]) == 1 and o["findings"][0]["similarity"] > 0.9, o)
     refused(green, "who is not named judges nothing", ("R70",), "POST", f"cases/{case}/findings/0/verdict", {"same": True})
     brown.post(f"cases/{case}/findings/0/verdict", {"same": True})
@@ -64,7 +72,7 @@ def the_journey(w, picture):
     refused(brown, "not without a signature", ("R1",), "POST", f"cases/{case}/searches/{n}/run", {"file": "square.mp4"})
     refused(miller, "who asks does not sign", ("R1",), "POST", f"cases/{case}/searches/{n}/authorise", {"password": world.PASSWORD})
     jones.post(f"cases/{case}/searches/{n}/authorise", {"password": world.PASSWORD})
-    o = brown.post(f"cases/{case}/searches/{n}/run", {"file": "square.mp4"})
+    o = timed("search the recording", lambda: brown.post(f"cases/{case}/searches/{n}/run", {"file": "square.mp4"}))
     say(f"the recording was searched: {o['found']} findings among {o['faces']} people in {o['seconds']:.0f} s", o["found"] >= 1 and o["faces"] > o["found"], o)
 
     # live
@@ -97,7 +105,7 @@ def the_journey(w, picture):
     constable.post(f"{path}/outcome", {"confirmed": True, "action": "safeguard", "minutes": 5, "asked": "may tell her mother"})
     say("brought to safety")
 
-    o = brown.post(f"cases/{case}/close", {"found": True, "reason": f"{london.NAME} is home"})
+    o = timed("erase everything", lambda: brown.post(f"cases/{case}/close", {"found": True, "reason": f"{london.NAME} is home"}))
     say(f"found: {o['rows']} rows, {o['contents']} pictures and templates, {o['keys']} keys erased", o["erased"] and o["clean"], o)
     gone = london.left(w.folder / "state", london.NAME, "Quillfeather", "MP/26/77", "red coat", "statement of the mother")
     say("nothing is left of it in database and state folder", not gone, gone)
