@@ -6,6 +6,7 @@ export interface Me {
   training_until: string | null;
   fresh: boolean;
   csrf_token?: string;
+  second_factor_setup?: boolean;
 }
 export interface Page<T> {
   items: T[];

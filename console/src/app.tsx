@@ -2,6 +2,7 @@
 import { render } from "preact";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Account, MustSetUp } from "./account";
 import { AlertsPage } from "./alerts";
 import * as api from "./api";
 import { CasesPage } from "./cases";
@@ -15,7 +16,7 @@ import { can, type Right, setMe } from "./rights";
 import { SignIn } from "./signin";
 import { StopButton, useRunning } from "./stop";
 import { SystemPage } from "./system";
-import { Announcer, ask, Asking, Countdown, Dialog, say, Tag, useLoad } from "./ui";
+import { Announcer, ask, Asking, Countdown, Dialog, say, useLoad } from "./ui";
 
 interface PageDef {
   id: string;
@@ -103,122 +104,6 @@ function Keys({ close }: { close: () => void }): JSX.Element {
         {t("keys_on")}
       </label>
     </Dialog>
-  );
-}
-
-function Account({ me, done }: { me: api.Me; done: () => void }): JSX.Element {
-  const [open, setOpen] = useState(false);
-  const [sound, setSound] = useState(prefs.sound());
-  const [secret, setSecret] = useState("");
-  const [pub, setPublic] = useState("");
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!open) return undefined;
-    const away = (e: globalThis.Event): void => {
-      if (!(e.target instanceof Node) || !box.current?.contains(e.target)) setOpen(false);
-    };
-    window.addEventListener("pointerdown", away);
-    return () => window.removeEventListener("pointerdown", away);
-  }, [open]);
-  const totp = async (): Promise<void> => {
-    setOpen(false);
-    const o = await api.post<{ secret: string }>("session/totp");
-    setSecret(o.secret);
-  };
-  const key = (): Promise<boolean> => {
-    setOpen(false);
-    return ask({
-      title: t("key_new"),
-      button: t("make"),
-      text: t("key_new_text"),
-      fields: [{ label: t("password"), name: "password", type: "password", required: true }],
-      send: async (f) => {
-        const o = await api.post<{ public_key: string }>("session/key", f);
-        setPublic(o.public_key);
-      },
-    });
-  };
-  return (
-    <div class="account" ref={box} onKeyDown={(e) => e.key === "Escape" && setOpen(false)}>
-      <button type="button" class="plain" aria-expanded={open} onClick={() => setOpen(!open)}>
-        {me.name} <span aria-hidden="true">▾</span>
-      </button>
-      {open && (
-        <div class="menu">
-          <p>
-            {me.roles.split(",").map((r) => (
-              <Tag key={r}>{word("role", r)}</Tag>
-            ))}
-          </p>
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={sound}
-              onChange={(e) => {
-                prefs.setSound(e.currentTarget.checked);
-                setSound(e.currentTarget.checked);
-                chime();
-              }}
-            />{" "}
-            {t("sound")}
-          </label>
-          <button type="button" class="plain" onClick={() => void totp().catch(() => undefined)}>
-            {t("totp_new")}
-          </button>
-          {can("authorise") && (
-            <button type="button" class="plain" onClick={() => void key()}>
-              {t("key_new")}
-            </button>
-          )}
-          <button
-            type="button"
-            class="plain"
-            onClick={() => void api.call("DELETE", "session").then(done, done)}
-          >
-            {t("sign_out")}
-          </button>
-        </div>
-      )}
-      {pub && (
-        <Dialog title={t("key_public")} close={() => setPublic("")}>
-          <p>{t("key_public_text")}</p>
-          <p>
-            <code class="secret" dir="ltr">
-              {pub}
-            </code>
-          </p>
-        </Dialog>
-      )}
-      {secret && (
-        <Dialog title={t("totp_new")} close={() => setSecret("")}>
-          <p>{t("totp_text")}</p>
-          <p>
-            <code class="secret" dir="ltr">
-              {secret.replace(/(.{4})/g, "$1 ")}
-            </code>
-          </p>
-          <button
-            type="button"
-            class="main"
-            onClick={() =>
-              void ask({
-                title: t("totp_confirm"),
-                button: t("confirm"),
-                fields: [{ label: t("code"), name: "code", required: true, inputMode: "numeric" }],
-                send: (f) => api.post("session/totp/confirm", f),
-              }).then((good) => {
-                if (good) {
-                  setSecret("");
-                  say(t("totp_on"));
-                }
-              })
-            }
-          >
-            {t("totp_confirm")}
-          </button>
-        </Dialog>
-      )}
-    </div>
   );
 }
 
@@ -357,7 +242,9 @@ function App(): JSX.Element {
   return (
     <>
       <Announcer />
-      {me ? (
+      {me?.second_factor_setup ? (
+        <MustSetUp enter={() => void api.get<api.Me>("session").then(enter)} done={() => enter(null)} />
+      ) : me ? (
         <Shell me={me} done={() => enter(null)} changed={changed} key={language()} />
       ) : (
         known && <SignIn enter={enter} languages={<Languages changed={changed} />} />

@@ -135,6 +135,15 @@ vd_status vd_desk_started(struct vd_desk *d, const struct vd_store_id *id, struc
  *  entries it had when last asked, -1 at first; nothing is read while that stays so. */
 vd_status vd_list_shrink(struct vd_desk *d, const struct vd_store_id *list, struct vd_watchlist *w,
                          int64_t *known, struct vd_err *err);
+/** people.c: seal the signing key under another password as well, beside what there is; nothing
+ * when there is no key or `old` does not open it. Then, when the password counts: only that copy.
+ */
+vd_status vd_desk_key_reseal(struct vd_desk *d, const char *name, const char *old,
+                             const char *password, struct vd_err *err);
+vd_status vd_desk_key_resealed(struct vd_desk *d, const char *name, struct vd_err *err);
+/** VD_E_DENIED: the key does not open with this password. */
+vd_status vd_desk_key_opens(struct vd_desk *d, const char *name, const char *password,
+                            struct vd_err *err);
 /** keep.c: time for limits, read once at opening. */
 vd_status vd_desk_keep_load(struct vd_desk *d, struct vd_err *err);
 /** raise.c: make a decision durable together with its alert, crop and entry. */

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "desk/inside.h"
+#include "desk/password.h"
 
 #define SEALED_VERSION 1
 
@@ -92,11 +93,14 @@ vd_status vd_desk_setup(struct vd_desk *d, const char *token, const char *name,
     struct vd_now now;
     if (strlen(name) >= sizeof u.name)
         return vd_fail(err, VD_E_INVAL, "a user name has at most %zu bytes", sizeof u.name - 1);
+    vd_status st = vd_password_check(password, name, err);
+    if (st)
+        return st;
     vd_desk_now(d, &now);
     snprintf(u.name, sizeof u.name, "%s", name);
     u.created_ns = now.wall_ns;
     u.training_until_ns = now.wall_ns;
-    vd_status st = vd_store_setup_use(d->store, token, &u, password, err);
+    st = vd_store_setup_use(d->store, token, &u, password, err);
     return st ? st : note_user(d, name, VD_AUDIT_USER_CREATED, &u, err);
 }
 
@@ -154,6 +158,8 @@ vd_status vd_desk_user_put(struct vd_desk *d, const struct vd_person *by,
                        "nobody changes the own roles or locks the own account: another "
                        "administrator does (R46)");
     st = check_roles(d, by->name, u->name, u->roles, err);
+    if (!st && password)
+        st = vd_password_check(password, u->name, err);
     if (st)
         return st;
     vd_desk_now(d, &now);
@@ -174,11 +180,13 @@ struct sealed {
     uint8_t box[crypto_secretbox_MACBYTES + crypto_sign_SEEDBYTES];
 };
 
-static void value_name(const char *name, char out[31])
+/* 'k': the key as it is sealed; 'p': under a password that is being set. */
+static void value_name(const char *name, char which, char out[31])
 {
     uint8_t h[14];
     crypto_generichash(h, sizeof h, (const uint8_t *)name, strlen(name), NULL, 0);
-    memcpy(out, "k.", 2);
+    out[0] = which;
+    out[1] = '.';
     sodium_bin2hex(out + 2, 29, h, sizeof h);
 }
 
@@ -192,18 +200,101 @@ static vd_status key_of(const char *password, const struct sealed *s, uint8_t *k
     return VD_OK;
 }
 
-static vd_status read_sealed(struct vd_desk *d, const char *name, struct sealed *s,
+static vd_status read_sealed(struct vd_desk *d, const char *name, char which, struct sealed *s,
                              struct vd_err *err)
 {
     char value[31];
     size_t n = 0;
-    value_name(name, value);
+    value_name(name, which, value);
     vd_status st = vd_store_value_get(d->store, value, s, sizeof *s, &n, err);
     if (st == VD_E_NOTFOUND)
         return vd_fail(err, st, "%s has no key to sign with yet: vedette user key makes one", name);
     if (!st && (n != sizeof *s || s->version != SEALED_VERSION))
         st = vd_fail(err, VD_E_FORMAT, "the key of %s is not readable: make a new one", name);
     return st;
+}
+
+static vd_status open_seed(const struct sealed *s, const char *password, uint8_t *seed,
+                           uint8_t *key, struct vd_err *err)
+{
+    const vd_status st = key_of(password, s, key, err);
+    if (!st && crypto_secretbox_open_easy(seed, s->box, sizeof s->box, s->nonce, key))
+        return vd_fail(err, VD_E_DENIED,
+                       "wrong password, or one set by somebody else since the key "
+                       "was made: vedette user key makes a new one");
+    return st;
+}
+
+/* Under this password, or under one that was being set. */
+static vd_status open_key(struct vd_desk *d, const char *name, const char *password,
+                          struct sealed *s, uint8_t *seed, uint8_t *key, struct vd_err *err)
+{
+    struct sealed pending;
+    vd_status st = open_seed(s, password, seed, key, err);
+    if (st != VD_E_DENIED || read_sealed(d, name, 'p', &pending, NULL))
+        return st;
+    *s = pending;
+    return open_seed(s, password, seed, key, err);
+}
+
+vd_status vd_desk_key_opens(struct vd_desk *d, const char *name, const char *password,
+                            struct vd_err *err)
+{
+    const size_t bytes = crypto_sign_SEEDBYTES + crypto_secretbox_KEYBYTES;
+    struct sealed s;
+    uint8_t *seed = NULL;
+    vd_status st = read_sealed(d, name, 'k', &s, err);
+    if (!st)
+        st = vd_secret_alloc((void **)&seed, bytes, NULL);
+    if (!st)
+        st = open_key(d, name, password, &s, seed, seed + crypto_sign_SEEDBYTES, err);
+    vd_secret_free((void **)&seed, bytes);
+    return st;
+}
+
+vd_status vd_desk_key_reseal(struct vd_desk *d, const char *name, const char *old,
+                             const char *password, struct vd_err *err)
+{
+    const size_t bytes = crypto_sign_SEEDBYTES + crypto_secretbox_KEYBYTES;
+    struct sealed s;
+    uint8_t *seed = NULL;
+    char value[31];
+    vd_status st = read_sealed(d, name, 'k', &s, err);
+    if (st == VD_E_NOTFOUND)
+        return VD_OK;
+    if (!st)
+        st = vd_secret_alloc((void **)&seed, bytes, NULL);
+    if (st)
+        return st;
+    uint8_t *key = seed + crypto_sign_SEEDBYTES;
+    st = open_key(d, name, old, &s, seed, key, err);
+    if (st == VD_E_DENIED) {
+        st = VD_OK; /* nobody can open it any more: there is nothing to keep */
+        goto done;
+    }
+    randombytes_buf(s.salt, sizeof s.salt);
+    randombytes_buf(s.nonce, sizeof s.nonce);
+    if (!st)
+        st = key_of(password, &s, key, err);
+    if (!st) {
+        crypto_secretbox_easy(s.box, seed, crypto_sign_SEEDBYTES, s.nonce, key);
+        value_name(name, 'p', value);
+        st = vd_store_value_set(d->store, value, &s, sizeof s, err);
+    }
+done:
+    vd_secret_free((void **)&seed, bytes);
+    return st;
+}
+
+vd_status vd_desk_key_resealed(struct vd_desk *d, const char *name, struct vd_err *err)
+{
+    struct sealed s;
+    char value[31];
+    const vd_status st = read_sealed(d, name, 'p', &s, err);
+    if (st)
+        return st == VD_E_NOTFOUND ? VD_OK : st;
+    value_name(name, 'k', value);
+    return vd_store_value_set(d->store, value, &s, sizeof s, err);
 }
 
 vd_status vd_desk_key_new(struct vd_desk *d, const char *name, const char *password,
@@ -228,8 +319,12 @@ vd_status vd_desk_key_new(struct vd_desk *d, const char *name, const char *passw
     st = key_of(password, &s, key, err);
     if (!st) {
         crypto_secretbox_easy(s.box, seed, crypto_sign_SEEDBYTES, s.nonce, key);
-        value_name(name, value);
+        struct sealed pending;
+        value_name(name, 'k', value);
         st = vd_store_value_set(d->store, value, &s, sizeof s, err);
+        value_name(name, 'p', value);
+        if (!st && read_sealed(d, name, 'p', &pending, NULL) != VD_E_NOTFOUND)
+            st = vd_store_value_set(d->store, value, &s, sizeof s, err); /* not an older key */
     }
     if (!st) {
         const struct vd_audit_field f[] = {VD_TEXT("user", name), VD_DIGEST("public", s.pub)};
@@ -244,7 +339,7 @@ vd_status vd_desk_key_public(struct vd_desk *d, const char *name, uint8_t public
                              struct vd_err *err)
 {
     struct sealed s;
-    const vd_status st = read_sealed(d, name, &s, err);
+    const vd_status st = read_sealed(d, name, 'k', &s, err);
     if (!st)
         memcpy(public_key, s.pub, 32);
     return st;
@@ -267,7 +362,7 @@ vd_status vd_desk_key_sign(struct vd_desk *d, const char *name, const char *pass
     struct vd_policy *pack = vd_zalloc(sizeof *pack);
     uint8_t *secret = NULL, *seed, *key;
     const size_t n = 64 + crypto_sign_SEEDBYTES + crypto_secretbox_KEYBYTES;
-    vd_status st = pack ? read_sealed(d, name, &s, err) : VD_E_NOMEM;
+    vd_status st = pack ? read_sealed(d, name, 'k', &s, err) : VD_E_NOMEM;
     if (!st)
         st = vd_desk_pack(d, jurisdiction, pack, err);
     const char *id = st ? NULL : key_id(pack, s.pub);
@@ -282,11 +377,7 @@ vd_status vd_desk_key_sign(struct vd_desk *d, const char *name, const char *pass
         goto done;
     seed = secret + 64;
     key = seed + crypto_sign_SEEDBYTES;
-    st = key_of(password, &s, key, err);
-    if (!st && crypto_secretbox_open_easy(seed, s.box, sizeof s.box, s.nonce, key))
-        st = vd_fail(err, VD_E_DENIED,
-                     "wrong password, or one set by somebody else since the key "
-                     "was made: vedette user key makes a new one");
+    st = open_key(d, name, password, &s, seed, key, err);
     if (!st) {
         uint8_t pub[32];
         crypto_sign_seed_keypair(pub, secret, seed);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "law/audit_entry.h"
 #include "law/entry.h"
+#include "desk/password.h"
 #include "server/api.h"
 
 #define USERS_MAX 100
@@ -128,6 +129,8 @@ static json_t *me_json(struct vd_server *s, const struct vd_person *who, int ses
     json_t *o = json_pack("{s:o, s:s, s:o, s:b}", "name", vd_json_string(who->name), "roles", roles,
                           "training_until", vd_json_time(who->training_until_ns), "fresh",
                           has && fresh > now);
+    if (vd_totp_missing(s->sessions, who->name))
+        json_object_set_new(o, "second_factor_setup", json_true());
     if (has)
         json_object_set_new(o, "csrf_token", json_string(csrf));
     vd_wipe(csrf, sizeof csrf);
@@ -289,6 +292,34 @@ void vd_post_again(struct vd_request *r)
         free(text);
         json_decref(me);
         vd_wipe(&x, sizeof x);
+    }
+    json_decref(o);
+}
+
+/* The own password: with the old one, in a session. The others of this person end. */
+void vd_post_password(struct vd_request *r)
+{
+    static const char *const keys[] = {"password", "new", "?code", NULL};
+    struct vd_server *s = vd_api_server(r);
+    struct vd_person who;
+    struct vd_err err = {0};
+    json_t *o = vd_request_json(r, keys);
+    const char *fresh = vd_json_get_text(o, "new");
+    if (!o)
+        return;
+    if (r->session < 0) {
+        vd_reply_error(r, 403, "denied", "a token changes no password: sign in");
+    } else if (!fresh) {
+        vd_reply_error(r, 422, "invalid", "password and new are texts");
+    } else if (password_right(r, s, r->who, o, &who)) {
+        const vd_status st =
+            vd_desk_password_change(s->desk, r->who, vd_json_get_text(o, "password"), fresh, &err);
+        if (st) {
+            vd_reply_status(r, st, &err);
+        } else {
+            vd_sessions_end_others(s->sessions, r->who, r->session);
+            vd_reply_bytes(r, 204, NULL, "", 0, NULL);
+        }
     }
     json_decref(o);
 }

@@ -158,6 +158,7 @@ void vd_delete_session(struct vd_request *r);
 void vd_get_sessions(struct vd_request *r);
 void vd_delete_sessions(struct vd_request *r);
 void vd_post_again(struct vd_request *r);
+void vd_post_password(struct vd_request *r);
 void vd_post_totp(struct vd_request *r);
 void vd_post_totp_confirm(struct vd_request *r);
 void vd_post_key(struct vd_request *r);

@@ -204,7 +204,8 @@ vd_status vd_config_load(struct vd_config *out, const char *path, struct vd_err 
 {
     static const char *const keys[] = {"?listen",     "?hosts",    "?state",   "?root_key",
                                        "?models",     "?weights",  "?console", "?cameras",
-                                       "?public_url", "?webhooks", "?mqtt",    NULL};
+                                       "?public_url", "?webhooks", "?mqtt",    "?second_factor",
+                                       NULL};
     struct vd_yaml_node *root = NULL;
     char *text = NULL;
     size_t n = 0;
@@ -236,6 +237,12 @@ vd_status vd_config_load(struct vd_config *out, const char *path, struct vd_err 
                       {"console", out->console}};
     if (!st)
         st = optional(root, "public_url", out->public_url, sizeof out->public_url, err);
+    char factor[16] = "";
+    if (!st)
+        st = optional(root, "second_factor", factor, sizeof factor, err);
+    out->second_factor = factor[0] ? strcmp(factor, "required") == 0 : out->hosts > 0;
+    if (!st && factor[0] && !out->second_factor && strcmp(factor, "optional") != 0)
+        st = vd_yaml_fail(root, err, "second_factor: required or optional");
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs && !st; i++)
         st = optional(root, dirs[i].key, dirs[i].to, VD_CONFIG_PATH, err);
     if (!st)
@@ -316,6 +323,8 @@ json_t *vd_config_json(const struct vd_config *c)
                           "hosts", hosts, "state", c->state, "root_key", c->root_key, "models",
                           c->models, "weights", c->weights, "console", c->console, "cameras",
                           cameras, "public_url", c->public_url);
+    json_object_set_new(o, "second_factor",
+                        json_string(c->second_factor ? "required" : "optional"));
     json_t *hooks = json_array();
     for (int i = 0; i < c->webhooks; i++)
         json_array_append_new(hooks,

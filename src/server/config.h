@@ -40,6 +40,7 @@ struct vd_config {
     char models[VD_CONFIG_PATH], weights[VD_CONFIG_PATH], console[VD_CONFIG_PATH];
     struct vd_config_camera camera[VD_CONFIG_CAMERAS];
     int cameras;
+    int second_factor;    /**< 1: nobody does anything without one */
     char public_url[256]; /**< where people reach the console: for links in messages; "" = none */
     struct vd_config_webhook webhook[VD_CONFIG_WEBHOOKS];
     int webhooks;

@@ -26,6 +26,7 @@ static const struct vd_route routes[] = {
     {"GET", A "/sessions", "listSessions", VD_SCOPE_READ, 0, vd_get_sessions},
     {"DELETE", A "/sessions", "endOtherSessions", VD_SCOPE_FRESH, 0, vd_delete_sessions},
     {"POST", A "/session/reauthenticate", "reauthenticate", VD_SCOPE_WRITE, 0, vd_post_again},
+    {"POST", A "/session/password", "changePassword", VD_SCOPE_WRITE, 0, vd_post_password},
     {"POST", A "/session/totp", "newSecondFactor", VD_SCOPE_FRESH, 0, vd_post_totp},
     {"POST", A "/session/totp/confirm", "confirmSecondFactor", VD_SCOPE_FRESH, 0, vd_post_totp_confirm},
     {"POST", A "/session/key", "newSigningKey", VD_SCOPE_FRESH, 0, vd_post_key},

@@ -45,6 +45,8 @@ vd_status vd_server_open(struct vd_server **out, const struct vd_server_options 
     if (!st)
         st = vd_sessions_open(&s->sessions, s->desk, err);
     if (!st)
+        vd_totp_require(s->sessions, s->config.second_factor);
+    if (!st)
         st = vd_events_open(&s->events, s->desk, err);
     if (!st)
         st = vd_previews_open(&s->previews, err);

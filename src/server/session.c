@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,7 @@ struct vd_sessions {
         int64_t step;
     } used[TOTP_USED];
     size_t used_at;
+    atomic_int factor_required;
 };
 
 static uint64_t name_hash(const struct vd_sessions *s, const char *name)
@@ -408,6 +410,17 @@ static int by_cookie(struct vd_sessions *s, struct vd_request *r, const char *se
     return 0;
 }
 
+/* What leads to a second factor, and out again. */
+static int may_without_factor(const char *id)
+{
+    static const char *const ids[] = {"whoAmI",         "logOut",          "reauthenticate",
+                                      "changePassword", "newSecondFactor", "confirmSecondFactor"};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (strcmp(id, ids[i]) == 0)
+            return 1;
+    return 0;
+}
+
 int vd_sessions_admit(struct vd_sessions *s, struct vd_request *r)
 {
     const char *auth = vd_request_header(r, "Authorization");
@@ -425,6 +438,11 @@ int vd_sessions_admit(struct vd_sessions *s, struct vd_request *r)
         in = by_cookie(s, r, secret);
     else
         vd_reply_error(r, 401, "unauthenticated", "log in first, or send a bearer token");
+    if (in && !may_without_factor(r->route->id) && vd_totp_missing(s, r->who)) {
+        vd_reply_error(r, 403, "second_factor_setup",
+                       "set up a second factor first: POST /api/v1/session/totp");
+        return 0;
+    }
     if (in) { /* (1): an account that was disabled ends here */
         struct vd_person who;
         if (vd_desk_person(s->d, r->who, &who, NULL) || who.disabled) {
@@ -668,6 +686,20 @@ int vd_totp_check(struct vd_sessions *s, const char *who, const char *code, int 
     const int right = !*needed || (!st && totp_right(s, who, plain, code));
     vd_wipe(plain, sizeof plain);
     return right;
+}
+
+void vd_totp_require(struct vd_sessions *s, int on)
+{
+    atomic_store(&s->factor_required, on);
+}
+
+int vd_totp_missing(struct vd_sessions *s, const char *who)
+{
+    int has = 0;
+    if (!atomic_load(&s->factor_required))
+        return 0;
+    (void)vd_totp_check(s, who, NULL, &has);
+    return !has;
 }
 
 /* --- small secrets ---------------------------------------------------------------------------- */

@@ -83,6 +83,10 @@ VD_MUST_CHECK vd_status vd_tokens_end(struct vd_sessions *s, const char *who, co
 
 /* --- second factor ---------------------------------------------------------------------------- */
 
+/** On: who has no second factor may set one up and nothing else (6). */
+void vd_totp_require(struct vd_sessions *s, int on);
+/** Whether that keeps who from everything else. */
+int vd_totp_missing(struct vd_sessions *s, const char *who);
 /** Make a secret for who: base32 for the app. It counts after vd_totp_confirm(). */
 VD_MUST_CHECK vd_status vd_totp_new(struct vd_sessions *s, const char *who, char base32[33],
                                     struct vd_err *err);

@@ -53,12 +53,12 @@ def clip(folder, crowd):
 
 
 class Daemon:
-    def __init__(self, folder, cameras=(), *args):
+    def __init__(self, folder, cameras=(), *args, more=()):
         self.folder = pathlib.Path(folder)
         config = self.folder / "vedette.yaml"
         lines = ["listen:", "  port: 0", f"console: {CONSOLE}", "cameras:"]
-        lines += [f'  - {{id: {i}, url: "{url}"}}' for i, url in cameras]
-        config.write_text("\n".join(lines if cameras else lines[:-1]) + "\n")
+        lines = [*more, *(lines if cameras else lines[:-1])] + [f'  - {{id: {i}, url: "{url}"}}' for i, url in cameras]
+        config.write_text("\n".join(lines) + "\n")
         self.log = open(self.folder / "daemon.log", "w")
         self.process = subprocess.Popen([str(harness.VEDETTE), "serve", "--json", "-c", str(config), "--state",
                                          str(self.folder / "state"), *args], stdout=subprocess.PIPE, stderr=self.log, text=True)

@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 #include "desk/desk_world.h"
+#include "desk/inside.h"
+#include "desk/password.h"
 
 static void set_up_once(void **state)
 {
@@ -79,6 +81,40 @@ static void people_have_roles(void **state)
     assert_int_equal(desk_recorded(VD_AUDIT_RECORD_SEARCHED), 2);
     assert_int_equal(desk_recorded(VD_AUDIT_USER_CREATED), 9);
     assert_true(desk_recorded(VD_AUDIT_ACCESS_REFUSED) >= 2);
+    desk_end();
+}
+
+/* The signing key lives through a change of the own password, also one that was cut off. */
+static void own_password(void **state)
+{
+    (void)state;
+    static const char fresh[] = "seven green bicycles", third[] = "nine quiet harbours";
+    static const char *const bad[] = {"password123",    "qwertyuiop",   "letmein1234",
+                                      "iloveyou2024",   "123456789012", "Dragon!!!!",
+                                      "a vedette flies"};
+    struct vd_err err = {0};
+    struct vd_person who;
+    uint8_t a[32], b[32];
+    desk_begin();
+    const char *name = dw.operator_.name;
+    assert_int_equal(vd_desk_key_new(dw.d, name, PASSWORD, a, &err), VD_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(vd_desk_password_change(dw.d, name, PASSWORD, bad[i], &err), VD_E_INVAL);
+    assert_int_equal(vd_desk_password_change(dw.d, name, PASSWORD, PASSWORD, &err), VD_E_INVAL);
+    assert_int_equal(vd_desk_password_change(dw.d, name, fresh, third, &err), VD_E_DENIED);
+    assert_int_equal(vd_desk_password_change(dw.d, name, PASSWORD, fresh, &err), VD_OK);
+    assert_int_equal(vd_desk_login(dw.d, name, PASSWORD, &who, &err), VD_E_DENIED);
+    assert_int_equal(vd_desk_login(dw.d, name, fresh, &who, &err), VD_OK);
+    assert_int_equal(vd_desk_key_public(dw.d, name, b, &err), VD_OK);
+    assert_memory_equal(a, b, sizeof a);
+    assert_int_equal(vd_desk_key_opens(dw.d, name, PASSWORD, &err), VD_E_DENIED);
+    assert_int_equal(vd_desk_key_opens(dw.d, name, fresh, &err), VD_OK);
+    /* cut off before the password counts: the old one still opens it; and after: the new one */
+    assert_int_equal(vd_desk_key_reseal(dw.d, name, fresh, third, &err), VD_OK);
+    assert_int_equal(vd_desk_key_opens(dw.d, name, fresh, &err), VD_OK);
+    assert_int_equal(vd_desk_key_opens(dw.d, name, third, &err), VD_OK);
+    assert_int_equal(desk_recorded_with(VD_AUDIT_USER_CHANGED, "own password"), 1);
+    assert_int_equal(desk_recorded_with(VD_AUDIT_USER_CHANGED, fresh), 0);
     desk_end();
 }
 
@@ -257,11 +293,9 @@ static void plans_are_signed_by_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(set_up_once),
-        cmocka_unit_test(people_have_roles),
-        cmocka_unit_test(towns_open_and_close),
-        cmocka_unit_test(anchors_are_not_bent),
-        cmocka_unit_test(plans_are_signed_by_others),
+        cmocka_unit_test(set_up_once),          cmocka_unit_test(people_have_roles),
+        cmocka_unit_test(own_password),         cmocka_unit_test(towns_open_and_close),
+        cmocka_unit_test(anchors_are_not_bent), cmocka_unit_test(plans_are_signed_by_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,7 @@ def ask(at, ca, path, method="GET", body=None, headers=None):
 with tempfile.TemporaryDirectory(prefix="vd-proxy-", ignore_cleanup_errors=True) as t:
     os.chmod(t, 0o755)
     f = pathlib.Path(t)
-    (f / "vedette.yaml").write_text(f"listen:\n  unix: {t}/http.sock\nhosts: [vedette.example.org]\n")
+    (f / "vedette.yaml").write_text(f"listen:\n  unix: {t}/http.sock\nhosts: [vedette.example.org]\nsecond_factor: optional\n")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
                     "/CN=vedette.example.org", "-addext", "subjectAltName=DNS:vedette.example.org", "-keyout", f / "privkey.pem",
                     "-out", f / "fullchain.pem"], check=True, stderr=subprocess.DEVNULL)  # fmt: skip
