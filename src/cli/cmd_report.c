@@ -12,8 +12,8 @@
 
 #define LISTED_MAX 64
 
-static const char *out_dir = ".", *from, *to, *language = "en", *contact, *cost, *nominal, *reason,
-                  *at;
+static const char *out_dir = ".", *from, *to, *language = "en", *url, *contact, *cost, *nominal,
+                  *reason, *at;
 
 /* A day is its first instant. NULL is an error of its own. */
 static vd_status day(const char *text, const char *option, int64_t *ns, struct vd_err *err)
@@ -54,6 +54,7 @@ static int run_kind(enum vd_desk_report_kind kind, const char *deployment, const
                                      .jurisdiction = jurisdiction,
                                      .language = language,
                                      .contact = contact,
+                                     .url = url,
                                      .cost = cost};
     vd_status st = VD_OK;
     if (!deployment)
@@ -271,7 +272,8 @@ static int run_answer(int argc, char **args)
 #define TO       {"to", 0, VD_OPT_STRING, &to, "DAY", "The day after the last one.", 0, 0}
 #define NOMINAL  {"nominal", 0, VD_OPT_STRING, &nominal, "NUMBER", "The number that the source knows the person by.", 0, 0}
 static const struct vd_opt notice_opts[] = {
-    {"language", 0, VD_OPT_STRING, &language, "LANG", "en (default) or fr.", 0, 0},
+    {"language", 0, VD_OPT_STRING, &language, "LANG", "en (default), fr or es.", 0, 0},
+    {"url", 0, VD_OPT_STRING, &url, "URL", "Where the notice is to be read: printed, and as a QR code.", 0, 0},
     {"contact", 0, VD_OPT_STRING, &contact, "TEXT", "For questions and complaints; needed.", 0, 0},
     OUT, VD_OPTS_JSON, VD_OPTS_DESK, VD_OPTS_END};
 static const struct vd_opt public_opts[] = {

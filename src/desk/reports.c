@@ -520,7 +520,7 @@ static vd_status make_recognition(struct vd_desk *d, const struct vd_desk_report
 
 static const struct notice_words {
     const char *title, *sign, *rights;
-} notice_words[2] = {
+} notice_words[3] = {
     {"Live facial recognition: public notice",
      "FACIAL RECOGNITION IN USE HERE. Cameras compare the faces of people who pass with a list of "
      "people who are looked for. If you are not on the list, nothing about you is kept.",
@@ -533,6 +533,11 @@ static const struct notice_words {
      "Vous pouvez contourner la zone : ce n'est pas un motif de contrôle. Vous pouvez demander si "
      "vous figuriez sur la liste, faire rectifier vos données, vous opposer et porter "
      "plainte."},
+    {"Reconocimiento facial en directo: aviso público",
+     "AQUÍ SE USA RECONOCIMIENTO FACIAL. Las cámaras comparan los rostros de quienes pasan con una "
+     "lista de personas buscadas. Si usted no está en la lista, no se conserva nada de usted.",
+     "Puede rodear la zona: eso no es motivo para pararle. Puede preguntar si estaba en la lista, "
+     "hacer corregir datos erróneos, oponerse y reclamar."},
 };
 
 static json_t *place_json(const struct vd_authority *a)
@@ -550,7 +555,9 @@ static vd_status make_notice(struct vd_desk *d, const struct vd_desk_report_ask 
                              struct vd_err *err)
 {
     const char *language = ask->language ? ask->language : "en";
-    const struct notice_words *w = &notice_words[strcmp(language, "fr") == 0];
+    const struct notice_words *w = &notice_words[strcmp(language, "fr") == 0   ? 1
+                                                 : strcmp(language, "es") == 0 ? 2
+                                                                               : 0];
     struct vd_deployment *dep = vd_zalloc(sizeof *dep);
     struct vd_policy *pack = vd_zalloc(sizeof *pack);
     char *text = vd_zalloc(8192);
@@ -590,6 +597,8 @@ static vd_status make_notice(struct vd_desk *d, const struct vd_desk_report_ask 
         json_object_set_new(o, "retention", json_string(text));
         json_object_set_new(o, "rights", json_string(w->rights));
         json_object_set_new(o, "contact", json_string(ask->contact));
+        if (ask->url && *ask->url) /* the page shows it as a QR code, too */
+            json_object_set_new(o, "link", json_string(ask->url));
         if (*a->notice_waived)
             json_object_set_new(o, "waived", json_string(a->notice_waived));
         *out = o;

@@ -37,7 +37,8 @@ struct vd_desk_report_ask {
     const char *deployment;   /**< by name: NOTICE, PUBLIC, RECOGNITION */
     const char *jurisdiction; /**< WASHINGTON, EU: whose deployments */
     int64_t from_ns, to_ns;   /**< of a period, half open */
-    const char *language;     /**< of a notice: "en" or "fr"; NULL = "en" */
+    const char *language;     /**< of a notice: "en", "fr" or "es"; NULL = "en" */
+    const char *url;          /**< of a notice: where it is to be read, for the QR code; or NULL */
     const char *contact;      /**< for questions and complaints; needed by a notice */
     const char *cost;         /**< of a public record, as text; NULL = not stated */
 };

@@ -8,16 +8,16 @@
 #include "base/file.h"
 #include "law/policy.h"
 
-enum { EN, FR };
+enum { EN, FR, ES };
 
 static const struct {
     int64_t ns;
-    const char *one[2], *many[2];
+    const char *one[3], *many[3];
 } units[] = {
-    {VD_DAY_NS, {"day", "jour"}, {"days", "jours"}},
-    {VD_HOUR_NS, {"hour", "heure"}, {"hours", "heures"}},
-    {VD_MINUTE_NS, {"minute", "minute"}, {"minutes", "minutes"}},
-    {VD_SECOND_NS, {"second", "seconde"}, {"seconds", "secondes"}},
+    {VD_DAY_NS, {"day", "jour", "día"}, {"days", "jours", "días"}},
+    {VD_HOUR_NS, {"hour", "heure", "hora"}, {"hours", "heures", "horas"}},
+    {VD_MINUTE_NS, {"minute", "minute", "minuto"}, {"minutes", "minutes", "minutos"}},
+    {VD_SECOND_NS, {"second", "seconde", "segundo"}, {"seconds", "secondes", "segundos"}},
 };
 
 /* The shortest exact form; one day is said as 24 hours, as the rules do. */
@@ -119,6 +119,41 @@ static void french(struct text *t, const struct vd_policy *p, const char *digest
         say(t, "- Journaux d'utilisation : aucun n'est conservé.\n");
 }
 
+static void spanish(struct text *t, const struct vd_policy *p, const char *digest)
+{
+    char a[48], b[48];
+    say(t, "Cuánto tiempo se conservan los datos (política %s, versión %s, SHA-256 %.16s)\n",
+        p->name, p->version, digest);
+    say(t,
+        "- Personas que no coinciden con nadie de la lista: no se conserva nada. Sus plantillas se "
+        "sobrescriben en menos de %d milisegundos tras la decisión.\n",
+        VD_LAW_NONMATCH_WIPE_MS);
+    say(t, "- La lista de búsqueda: se borra a más tardar %s después del fin del despliegue.\n",
+        words(p->watchlist_erase_ns, ES, a));
+    if (p->alert_keep_ns == 0)
+        say(t, "- Alertas: no se conserva ninguna.\n");
+    else if (p->alert_keep_max_ns > p->alert_keep_ns)
+        say(t,
+            "- Alertas: se borran después de %s, salvo que una persona identificada retenga una "
+            "con "
+            "un motivo; nunca se conservan más de %s.\n",
+            words(p->alert_keep_ns, ES, a), words(p->alert_keep_max_ns, ES, b));
+    else
+        say(t, "- Alertas: se borran después de %s.\n", words(p->alert_keep_ns, ES, a));
+    say(t, "- Una alerta que nadie ha examinado caduca después de %s.\n",
+        words(p->alert_expiry_ns, ES, a));
+    if (p->video_keep_ns)
+        say(t, "- Vídeo: se borra después de %s; los rostros sin alerta aparecen difuminados.\n",
+            words(p->video_keep_ns, ES, a));
+    else
+        say(t, "- Vídeo: no se conserva ninguno.\n");
+    if (p->log_keep_ns)
+        say(t, "- Registros de uso, que no contienen ningún rostro: se conservan %s.\n",
+            words(p->log_keep_ns, ES, a));
+    else
+        say(t, "- Registros de uso: no se conserva ninguno.\n");
+}
+
 vd_status vd_policy_retention_text(const struct vd_policy *p, const char *language, char *buf,
                                    size_t cap, struct vd_err *err)
 {
@@ -132,8 +167,10 @@ vd_status vd_policy_retention_text(const struct vd_policy *p, const char *langua
         english(&t, p, digest);
     else if (strcmp(language, "fr") == 0)
         french(&t, p, digest);
+    else if (strcmp(language, "es") == 0)
+        spanish(&t, p, digest);
     else
-        return vd_fail(err, VD_E_UNSUPPORTED, "retention texts exist in en and fr");
+        return vd_fail(err, VD_E_UNSUPPORTED, "retention texts exist in en, fr and es");
     if (t.full) {
         buf[0] = 0; /* half a promise is another promise */
         return vd_fail(err, VD_E_LIMIT, "the retention text needs more than %zu bytes", cap);

@@ -65,6 +65,7 @@ void vd_get_report(struct vd_request *r)
                                      .jurisdiction = vd_request_query(r, "jurisdiction"),
                                      .language = vd_request_query(r, "language"),
                                      .contact = vd_request_query(r, "contact"),
+                                     .url = vd_request_query(r, "url"),
                                      .cost = vd_request_query(r, "cost")};
     int kind = 0;
     while (kind < VD_REPORT_KINDS &&

@@ -59,7 +59,7 @@ def policies():
     rc, out, _ = run("policy", "retention", "us-ma-springfield", "--language", "fr", *packs)
     case("policy retention: in French, from the pack's numbers",
          rc == 0 and "effacées après 24 heures" in out and "186 jours" in out, out)
-    usage("a language that is not there", 2, ["en and fr"], "policy", "retention", "evaluation", "-l", "de")
+    usage("a language that is not there", 2, ["en, fr and es"], "policy", "retention", "evaluation", "-l", "de")
     usage("a pack that is not there", 1, ["policy list"], "policy", "show", "atlantis", *packs)
     usage("a file that is no pack", 3, ["README.md:"], "policy", "check", "./README.md")
     usage("a state of no documents", 1, ["signed document"], "policy", "state", "policies/eu.yaml")

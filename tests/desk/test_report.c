@@ -219,7 +219,7 @@ static void notices(void **state)
     struct vd_store_id plan, id;
     struct vd_desk_made no;
     int32_t missing;
-    static char text[8192], *lines[2];
+    static char text[8192], *lines[3];
     struct vd_policy *pack = malloc(sizeof *pack);
     desk_begin();
     desk_town_opens();
@@ -232,8 +232,11 @@ static void notices(void **state)
     struct vd_desk_report_ask ask = {.kind = VD_REPORT_NOTICE, .deployment = "main-street"};
     assert_int_equal(vd_desk_report(dw.d, &dw.auditor, &ask, &no, &err), VD_E_INVAL); /* contact */
     ask.contact = "town hall";
-    for (int fr = 0; fr < 2; fr++) {
-        ask.language = fr ? "fr" : "en";
+    static const char *const languages[] = {"en", "fr", "es"};
+    ask.url = "https://example.org/notice?<x>";
+    for (int l = 0; l < 3; l++) {
+        char lang[16];
+        ask.language = languages[l];
         struct vd_desk_made r = make(&ask);
         json_t *j = json_loads(r.json, 0, NULL);
         assert_int_equal(vd_policy_retention_text(pack, ask.language, text, sizeof text, &err),
@@ -242,17 +245,22 @@ static void notices(void **state)
         assert_string_equal(json_string_value(json_object_get(j, "retention")), text);
         assert_true(json_integer_value(json_object_get(j, "watchlist_entries")) == a->entries);
         assert_true(json_array_size(json_object_get(j, "place")) == (size_t)a->area.n);
-        assert_non_null(strstr(r.html, fr ? "lang=\"fr\"" : "lang=\"en\""));
-        lines[fr] = strdup(json_string_value(json_object_get(j, "sign")));
+        snprintf(lang, sizeof lang, "lang=\"%s\"", languages[l]);
+        assert_non_null(strstr(r.html, lang));
+        assert_non_null(strstr(r.html, "aria-label=\"QR\"")); /* R51 */
+        assert_null(strstr(r.html, "<x>"));
+        lines[l] = strdup(json_string_value(json_object_get(j, "sign")));
         json_decref(j);
         vd_desk_report_free(&r);
     }
     assert_string_not_equal(lines[0], lines[1]);
+    assert_string_not_equal(lines[0], lines[2]);
     ask.language = "xx";
     assert_int_equal(vd_desk_report(dw.d, &dw.auditor, &ask, &no, &err), VD_E_UNSUPPORTED);
-    assert_int_equal(desk_recorded(VD_AUDIT_NOTICE_PUBLISHED), 2);
+    assert_int_equal(desk_recorded(VD_AUDIT_NOTICE_PUBLISHED), 3);
     free(lines[0]);
     free(lines[1]);
+    free(lines[2]);
     free(pack);
     desk_end();
 }
