@@ -137,8 +137,8 @@ VD_MUST_CHECK vd_status vd_policy_parse(struct vd_policy *out, const void *bytes
 int32_t vd_policy_keys(const struct vd_policy *p, enum vd_role role, const struct vd_pack_key **out,
                        int32_t cap);
 
-/** The retention rules in words, from the same numbers (R27). language: "en", "fr" or "es"; others give
- *  VD_E_UNSUPPORTED. */
+/** The retention rules in words, from the same numbers (R27). language: "en", "fr" or "es"; others
+ * give VD_E_UNSUPPORTED. */
 VD_MUST_CHECK vd_status vd_policy_retention_text(const struct vd_policy *p, const char *language,
                                                  char *buf, size_t cap, struct vd_err *err);
 
