@@ -92,7 +92,7 @@ function Metrics(): JSX.Element {
           title={t("m_latency")}
           unit="ms"
           data={data}
-          pick={of('vedette_alert_latency_seconds{quantile="0.99"}', 1000)}
+          pick={of("vedette_alert_latency_p99_seconds", 1000)}
         />
         <Plot title={t("m_memory")} unit="MiB" data={data} pick={of("process_resident_memory_bytes", 1 / 1048576)} />
         <Plot title={t("m_requests")} unit="/s" data={data} pick={of("vedette_http_requests_total")} rate />

@@ -81,13 +81,17 @@ void vd_watch_cli_summary(const struct vd_watch_stats *s, const struct vd_watch_
     const double speed = s->seconds > 0 ? s->media_seconds / s->seconds : 0;
     if (vd_cli.json) {
         vd_json_line(json_pack(
-            "{s:s, s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o,"
+            "{s:s, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:I, s:I, s:I, s:I, s:I, s:I, "
+            "s:o, s:o, s:o, s:o,"
             " s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o}, s:I, s:{s:I, s:I, s:I}}", //
             "type", "summary", "frames", (json_int_t)s->frames, "searched",
-            (json_int_t)s->frames_searched,                                            //
-            "dropped", "late", (json_int_t)s->frames_dropped_late,                     //
-            "damaged", (json_int_t)s->frames_damaged,                                  //
-            "not_drawn", (json_int_t)s->frames_not_drawn,                              //
+            (json_int_t)s->frames_searched,                        //
+            "dropped", "late", (json_int_t)s->frames_dropped_late, //
+            "damaged", (json_int_t)s->frames_damaged,              //
+            "not_drawn", (json_int_t)s->frames_not_drawn, "superseded",
+            (json_int_t)s->frames_superseded, "unsearched", "still", (json_int_t)s->frames_still,
+            "load",
+            (json_int_t)s->frames_spared,                                              //
             "reconnects", (json_int_t)s->reconnects, "faces", (json_int_t)s->faces,    //
             "tracks", (json_int_t)s->tracks, "comparisons", (json_int_t)s->embeddings, //
             "alerts", (json_int_t)s->alerts, "alert_updates", (json_int_t)s->alert_updates,

@@ -66,6 +66,15 @@ static void add_stats(struct vd_watch_stats *sum, const struct vd_watch_stats *s
         sum->source_frames[i] += was.source_frames[i];
     sum->frames_searched += was.frames_searched;
     sum->frames_dropped_late += was.frames_dropped_late;
+    sum->frames_superseded += was.frames_superseded;
+    sum->frames_still += was.frames_still;
+    sum->frames_spared += was.frames_spared;
+    for (size_t i = 0; i < VD_LATENCY_BUCKETS; i++) {
+        sum->alert_latency[i] += was.alert_latency[i];
+        sum->decision_latency[i] += was.decision_latency[i];
+    }
+    sum->alert_latency_sum_s += was.alert_latency_sum_s;
+    sum->decision_latency_sum_s += was.decision_latency_sum_s;
     sum->frames_damaged += was.frames_damaged;
     sum->reconnects += was.reconnects;
     sum->revivals += was.revivals;

@@ -34,21 +34,66 @@ static void one(struct out *o, const char *name, const char *type, double v)
     put(o, "# TYPE %s %s\n%s %.17g\n", name, type, name, v);
 }
 
+struct latency {
+    uint64_t n[VD_LATENCY_BUCKETS];
+    double sum_s;
+};
+
+static void add_latency(struct latency *l, const uint64_t *n, double sum_s)
+{
+    for (size_t i = 0; i < VD_LATENCY_BUCKETS; i++)
+        l->n[i] += n[i];
+    l->sum_s += sum_s;
+}
+
+static void histogram(struct out *o, const char *name, const struct latency *l)
+{
+    static const double edge[] = VD_LATENCY_EDGES_MS;
+    uint64_t sum = 0;
+    put(o, "# TYPE %s histogram\n", name);
+    for (size_t i = 0; i < VD_LATENCY_BUCKETS - 1; i++) {
+        sum += l->n[i];
+        put(o, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, edge[i] / 1000, sum);
+    }
+    sum += l->n[VD_LATENCY_BUCKETS - 1];
+    put(o, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.6f\n%s_count %" PRIu64 "\n", name, sum,
+        name, l->sum_s, name, sum);
+}
+
+/* The upper edge of the bucket that holds this share, in seconds; 0: empty. */
+static double quantile(const struct latency *l, double share)
+{
+    static const double edge[] = VD_LATENCY_EDGES_MS;
+    uint64_t all = 0, sum = 0;
+    for (size_t i = 0; i < VD_LATENCY_BUCKETS; i++)
+        all += l->n[i];
+    for (size_t i = 0; all && i < VD_LATENCY_BUCKETS - 1; i++) {
+        sum += l->n[i];
+        if ((double)sum >= share * (double)all)
+            return edge[i] / 1000;
+    }
+    return all ? edge[VD_LATENCY_BUCKETS - 2] / 1000 : 0;
+}
+
 static void runs(struct out *o, struct vd_server *s)
 {
     struct vd_run_view *v = vd_calloc(VD_RUNS_MAX, sizeof *v);
     const size_t n = v ? vd_desk_runs(s->desk, v) : 0;
     uint64_t frames = 0, late = 0, damaged = 0, reconnects = 0, faces = 0, tracks = 0, alerts = 0,
-             refused = 0, searches = 0;
-    double p50 = 0, p99 = 0;
+             refused = 0, searches = 0, searched = 0, superseded = 0, still = 0, spared = 0;
+    struct latency alert = {0}, decision = {0};
+    int32_t level = 0;
     int watching = 0;
     for (size_t i = 0; i < n; i++) {
         const struct vd_watch_stats *w = &v[i].stats;
         frames += w->frames, late += w->frames_dropped_late, damaged += w->frames_damaged;
         reconnects += w->reconnects, faces += w->faces, tracks += w->tracks, alerts += w->alerts;
         refused += w->alerts_refused, searches += w->embeddings, watching += v[i].watching;
-        p50 = w->latency_ms_p50 > p50 ? w->latency_ms_p50 : p50;
-        p99 = w->latency_ms_p99 > p99 ? w->latency_ms_p99 : p99;
+        searched += w->frames_searched, superseded += w->frames_superseded;
+        still += w->frames_still, spared += w->frames_spared;
+        level = v[i].watching && w->load_level > level ? w->load_level : level;
+        add_latency(&alert, w->alert_latency, w->alert_latency_sum_s);
+        add_latency(&decision, w->decision_latency, w->decision_latency_sum_s);
     }
     free(v);
     one(o, "vedette_deployments_running", "gauge", (double)n);
@@ -65,11 +110,17 @@ static void runs(struct out *o, struct vd_server *s)
     one(o, "vedette_searches_total", "counter", (double)searches);
     one(o, "vedette_alerts_total", "counter", (double)alerts);
     one(o, "vedette_alerts_refused_total", "counter", (double)refused);
+    one(o, "vedette_camera_frames_searched_total", "counter", (double)searched);
     put(o,
-        "# TYPE vedette_alert_latency_seconds summary\n"
-        "vedette_alert_latency_seconds{quantile=\"0.5\"} %.6f\n"
-        "vedette_alert_latency_seconds{quantile=\"0.99\"} %.6f\n",
-        p50 / 1000, p99 / 1000);
+        "# TYPE vedette_camera_frames_unsearched_total counter\n"
+        "vedette_camera_frames_unsearched_total{reason=\"superseded\"} %" PRIu64 "\n"
+        "vedette_camera_frames_unsearched_total{reason=\"still\"} %" PRIu64 "\n"
+        "vedette_camera_frames_unsearched_total{reason=\"load\"} %" PRIu64 "\n",
+        superseded, still, spared);
+    one(o, "vedette_load_level", "gauge", level);
+    histogram(o, "vedette_alert_latency_seconds", &alert);
+    histogram(o, "vedette_decision_latency_seconds", &decision);
+    one(o, "vedette_alert_latency_p99_seconds", "gauge", quantile(&alert, 0.99));
 }
 
 static void process(struct out *o)

@@ -46,7 +46,10 @@ static const int64_t SPACING[] = {0, 160 * MS, 240 * MS, 400 * MS, 800 * MS};
 #define FILE_AHEAD     4         /* frames of a file being searched at a time */
 #define CLOSE_EVERY    3         /* searched frames between second passes when nobody is close */
 #define CLOSE_SHARE    0.2f      /* a face this tall, as a share of the longest side, is large */
-#define NAME_SLACK     0.05f     /* explain names nobody further below the threshold than this */
+#define SETTLED        12 /* looks at a track before it may be seen seldom, if it stands still */
+#define STILL_NS       (450 * MS) /* live: between looks at a picture in which nothing moves */
+#define CLOSE_SELDOM   12         /* CLOSE_EVERY under load */
+#define NAME_SLACK     0.05f      /* explain names nobody further below the threshold than this */
 
 /* --- reader ---------------------------------------------------------------------------------- */
 
@@ -335,8 +338,8 @@ static void submit_shot(struct vd_analyst *a, const struct vd_track *t, struct v
     e->pending = 1;
     e->last_try_ns = stream_ns(a, f);
     a->compared[a->compared_n++] = j;
-    void *item = j;
-    if (vd_queue_push(a->pipe->jobs, &item)) { /* closed: cannot happen before the analysts end */
+    /* Closed: cannot happen before the analysts end. */
+    if (vd_sched_push(a->pipe->jobs, a->number, VD_SCHED_SHOT, j)) {
         j->st = VD_E_CLOSED;
         j->done = 1;
     }
@@ -359,6 +362,14 @@ static void choose_shots(struct vd_analyst *a, struct vd_frame *f)
     }
 }
 
+static void note_decision(struct vd_analyst *a, int64_t ns)
+{
+    vd_hist_add(&a->decisions, ns);
+    atomic_fetch_add_explicit(&a->decision_latency[vd_latency_bucket(ns)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&a->decision_latency_sum_ns, (uint64_t)(ns > 0 ? ns : 0),
+                              memory_order_relaxed);
+}
+
 static void apply_shot(struct vd_analyst *a, struct vd_job *j)
 {
     struct vd_evidence *e = &a->pool.ev[j->evidence];
@@ -375,8 +386,8 @@ static void apply_shot(struct vd_analyst *a, struct vd_job *j)
             const int alert =
                 vd_evidence_add(&a->pool, j->evidence, j->templ, &j->quality, &a->rule);
             atomic_fetch_add_explicit(&a->embeddings, 1, memory_order_relaxed);
-            vd_hist_add(&a->decisions, a->pipe->clock->mono_ns(a->pipe->clock->opaque) -
-                                           j->frame->captured_mono_ns);
+            note_decision(a, a->pipe->clock->mono_ns(a->pipe->clock->opaque) -
+                                 j->frame->captured_mono_ns);
             if (alert)
                 raise_alert(a, e, j);
         }
@@ -458,10 +469,11 @@ static void process(struct vd_analyst *a, struct vd_job *j)
     vd_tracker_update(a->tracker, j->faces, j->faces_n, stream_ns(a, f), j->cut, on_ended, a);
     size_t n = 0;
     const struct vd_track *t = vd_tracker_tracks(a->tracker, &n);
-    a->close_faces = 0;
+    a->close_faces = a->restless = 0;
     for (size_t k = 0; k < n; k++) {
         struct vd_evidence *e = &a->pool.ev[t[k].slot];
         a->close_faces |= t[k].box.y1 - t[k].box.y0 > CLOSE_SHARE * (float)longest;
+        a->restless |= t[k].state == VD_TRACK_NEW || t[k].seen_n < SETTLED;
         if (t[k].state == VD_TRACK_NEW)
             continue;
         if (e->track != t[k].id) {
@@ -492,6 +504,23 @@ static void process(struct vd_analyst *a, struct vd_job *j)
                           memory_order_relaxed);
 }
 
+/* Live: is this frame, that is due, left out after all? */
+static int spared(struct vd_analyst *a, int64_t since)
+{
+    if (!a->live || a->pipe->gap_ns == 0)
+        return 0;
+    const int level = atomic_load_explicit(&a->pipe->load, memory_order_relaxed);
+    if (since < a->pipe->gap_ns * vd_load_tenths(level) / 10) {
+        atomic_fetch_add_explicit(&a->spared, 1, memory_order_relaxed);
+        return 1;
+    }
+    if (!a->restless && since < STILL_NS && vd_cut_still(&a->cut)) {
+        atomic_fetch_add_explicit(&a->still, 1, memory_order_relaxed);
+        return 1;
+    }
+    return 0;
+}
+
 /* Frames arrive here in order. Is this one searched, or only counted? @return 1 = searched. */
 static int worth_a_look(struct vd_analyst *a, const struct vd_frame *f, int *cut)
 {
@@ -499,35 +528,73 @@ static int worth_a_look(struct vd_analyst *a, const struct vd_frame *f, int *cut
     *cut |= a->started && f->generation != a->generation;
     *cut |= a->stills;
     const int64_t now = stream_ns(a, f), since = now - a->searched_ns;
-    const int look =
-        !a->started || *cut || a->pipe->o->annotated || since < 0 || since >= a->pipe->gap_ns;
+    int look = !a->started || *cut || a->pipe->o->annotated || since < 0;
+    if (!look && since >= a->pipe->gap_ns)
+        look = !spared(a, since);
     a->started = 1;
     a->generation = f->generation;
-    if (look)
+    if (look) {
         a->searched_ns = now;
+        vd_cut_keep(&a->cut);
+    }
     atomic_fetch_add_explicit(&a->frames, 1, memory_order_relaxed);
     return look;
 }
 
-static void submit_detect(struct vd_analyst *a, struct vd_frame **f)
+/* Takes *f. There is an idle job. */
+static void submit_detect(struct vd_analyst *a, struct vd_frame **f, int cut)
 {
-    int cut = 0;
-    if (!worth_a_look(a, *f, &cut)) {
-        vd_frame_unref(f);
-        return;
-    }
+    const int seldom = a->live && atomic_load_explicit(&a->pipe->load, memory_order_relaxed) > 0;
     struct vd_job *j = a->idle_detect[--a->idle_detects];
     j->frame = *f;
     *f = NULL;
     j->done = 0;
     j->cut = cut;
     j->side_px = a->pipe->side_px;
-    j->close = a->close_faces || a->submitted++ % CLOSE_EVERY == 0;
+    j->close = a->close_faces || a->submitted % (seldom ? CLOSE_SELDOM : CLOSE_EVERY) == 0;
+    a->submitted++;
     a->flying[a->flying_n++] = j;
-    void *item = j;
-    if (vd_queue_push(a->pipe->jobs, &item)) {
+    if (vd_sched_push(a->pipe->jobs, a->number, VD_SCHED_LOOK, j)) {
         j->st = VD_E_CLOSED;
         j->done = 1;
+    }
+}
+
+static void unpark(struct vd_analyst *a)
+{
+    if (a->parked)
+        vd_frame_unref(&a->parked);
+    a->parked_cut = 0;
+}
+
+/* Take the frames that wait. Files: as many as there are jobs. Live: all of them, so that what is
+ * looked at next is always the newest. */
+static void take_frames(struct vd_analyst *a)
+{
+    while (a->live || a->flying_n < a->flying_max) {
+        struct vd_frame *f = vd_inbox_take_frame(&a->inbox);
+        int cut = 0;
+        if (!f)
+            break;
+        if (!worth_a_look(a, f, &cut) && !a->parked) {
+            vd_frame_unref(&f);
+            continue;
+        }
+        if (a->parked) {
+            atomic_fetch_add_explicit(&a->superseded, 1, memory_order_relaxed);
+            cut |= a->parked_cut;
+            unpark(a);
+        }
+        if (a->flying_n < a->flying_max) {
+            submit_detect(a, &f, cut);
+        } else {
+            a->parked = f;
+            a->parked_cut = cut;
+        }
+    }
+    if (a->parked && a->flying_n < a->flying_max) {
+        submit_detect(a, &a->parked, a->parked_cut);
+        a->parked_cut = 0;
     }
 }
 
@@ -559,6 +626,7 @@ static void abandon(struct vd_analyst *a)
     }
     while (a->flying_n)
         retire_head(a);
+    unpark(a);
     for (size_t k = 0; k < a->compared_n; k++) {
         vd_template_wipe(a->compared[k]->templ);
         vd_frame_unref(&a->compared[k]->frame);
@@ -580,13 +648,8 @@ static int step(struct vd_analyst *a)
         j->done = 1;
     if (a->live)
         apply_shots(a, 0);
-    while (a->flying_n < a->flying_max) {
-        struct vd_frame *f = vd_inbox_take_frame(&a->inbox);
-        if (!f)
-            break;
-        submit_detect(a, &f);
-    }
-    const int drained = a->flying_n < a->flying_max && vd_inbox_drained(&a->inbox);
+    take_frames(a);
+    const int drained = a->flying_n < a->flying_max && !a->parked && vd_inbox_drained(&a->inbox);
     if (a->stills && a->flying_n && a->looked_at) {
         /* A picture comes once: stay with it until every face in it has been compared. */
         apply_shots(a, UINT64_MAX);
@@ -620,7 +683,8 @@ static int step(struct vd_analyst *a)
         if (a->st)
             return 0;
     }
-    vd_inbox_wait(&a->inbox, a->flying_n < a->flying_max && !drained);
+    vd_inbox_wait(&a->inbox,
+                  a->live ? !vd_inbox_drained(&a->inbox) : a->flying_n < a->flying_max && !drained);
     return !a->st;
 }
 
@@ -650,9 +714,9 @@ vd_status vd_analyst_init(struct vd_analyst *a, struct vd_pipeline *p, size_t nu
     a->stills = a->info.kind == VD_SOURCE_STILLS;
     a->live = a->info.kind == VD_SOURCE_LIVE || (p->o->realtime && !a->stills);
     a->rule = (struct vd_rule){p->list, p->threshold, p->margin, a->stills};
-    /* A live source holds few frames: what waits is late. Files: always the same number, so that
-     * what is known when a frame is submitted does not depend on the machine (3). */
-    a->flying_max = a->live ? p->workers_n : FILE_AHEAD;
+    /* Live sources hold few frames together: what waits is late. Files: always the same number, so
+     * that what is known when a frame is submitted does not depend on the machine (3). */
+    a->flying_max = a->live ? (p->workers_n + p->analysts_n - 1) / p->analysts_n : FILE_AHEAD;
     vd_inbox_init(&a->inbox, a->live ? 2 : 3, a->live);
     vd_tracker_config_default(&cfg);
     if (a->stills)
@@ -681,10 +745,10 @@ vd_status vd_analyst_init(struct vd_analyst *a, struct vd_pipeline *p, size_t nu
         a->detects[i].faces = a->faces + i * VD_FACES_MAX;
         a->idle_detect[a->idle_detects++] = &a->detects[i];
     }
-    /* Live: no more than what is done in about 80 ms, so that a shot is decided while it is fresh.
-     */
-    a->shots_max =
-        a->live && 4 * p->workers_n < VD_SHOTS_FLYING ? 4 * p->workers_n : VD_SHOTS_FLYING;
+    /* Live: together no more than what is done in about 60 ms, so that a shot is decided while it
+     * is fresh. */
+    const size_t share = 4 * p->workers_n / p->analysts_n;
+    a->shots_max = !a->live || share > VD_SHOTS_FLYING ? VD_SHOTS_FLYING : share ? share : 1;
     for (size_t i = 0; i < a->shots_max; i++) {
         a->shots[i].kind = VD_JOB_SHOT;
         a->shots[i].owner = a;
@@ -696,6 +760,7 @@ vd_status vd_analyst_init(struct vd_analyst *a, struct vd_pipeline *p, size_t nu
 
 void vd_analyst_end(struct vd_analyst *a)
 {
+    unpark(a);
     if (a->pipe)
         vd_inbox_fini(&a->inbox);
     a->pipe = NULL;
@@ -709,7 +774,7 @@ void vd_analyst_end(struct vd_analyst *a)
     a->faces = NULL;
     a->idle_detects = a->idle_shots = a->flying_n = a->compared_n = 0;
     memset(&a->cut, 0, sizeof a->cut);
-    a->started = a->close_faces = a->looked_at = 0;
+    a->started = a->close_faces = a->looked_at = a->restless = 0;
     a->submitted = a->seq = 0;
     a->st = a->read_st = a->open_st = VD_OK;
     vd_source_close(&a->source);

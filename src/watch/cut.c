@@ -63,3 +63,20 @@ int vd_cut_update(struct vd_cut *c, const struct vd_image *img)
     c->have = 1;
     return cut;
 }
+
+/* Mean luma of a block of 36 samples: noise of 6 steps a sample moves it by 1. */
+#define MOVED 4.0f
+
+void vd_cut_keep(struct vd_cut *c)
+{
+    memcpy(c->keep, c->grid, sizeof c->keep);
+    c->kept = c->have;
+}
+
+int vd_cut_still(const struct vd_cut *c)
+{
+    int still = c->have && c->kept;
+    for (int i = 0; i < VD_CUT_W * VD_CUT_H && still; i++)
+        still = fabsf(c->grid[i] - c->keep[i]) < MOVED;
+    return still;
+}

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "watch/watch.h"
+
 void vd_hist_add(struct vd_hist *h, int64_t ns)
 {
     const int64_t ms = ns < 0 ? 0 : ns / 1000000;
@@ -35,4 +37,14 @@ double vd_hist_quantile(const struct vd_hist *h, double share)
     }
     return i < VD_HIST_FINE ? (double)(i + 1)
                             : VD_HIST_FINE + 100.0 * (double)(i - VD_HIST_FINE + 1);
+}
+
+size_t vd_latency_bucket(int64_t ns)
+{
+    static const int64_t edge[] = VD_LATENCY_EDGES_MS;
+    _Static_assert(sizeof edge / sizeof edge[0] == VD_LATENCY_BUCKETS - 1, "one more than edges");
+    size_t i = 0;
+    while (i < VD_LATENCY_BUCKETS - 1 && ns > edge[i] * 1000000)
+        i++;
+    return i;
 }

@@ -19,4 +19,7 @@ void vd_hist_merge(struct vd_hist *into, const struct vd_hist *from);
  */
 double vd_hist_quantile(const struct vd_hist *h, double share);
 
+/** Index of a latency among VD_LATENCY_BUCKETS (watch.h). */
+size_t vd_latency_bucket(int64_t ns);
+
 #endif

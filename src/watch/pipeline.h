@@ -11,6 +11,8 @@
 #include "watch/evidence.h"
 #include "watch/hist.h"
 #include "watch/inbox.h"
+#include "watch/load.h"
+#include "watch/sched.h"
 #include "watch/watch.h"
 
 #define VD_WORKERS_MAX  8
@@ -116,6 +118,9 @@ struct vd_analyst {
     uint32_t generation;
     int64_t searched_ns; /* stream time of the newest frame that was searched */
     int started, close_faces;
+    int restless;            /* a track is new, or has hardly been compared: look often */
+    struct vd_frame *parked; /* live: wants a search, no job is idle; a newer one takes its place */
+    int parked_cut;
     int looked_at;           /* stills: the head is processed and waits for its comparisons */
     uint64_t submitted, seq; /* frames given to the workers, processed */
     struct vd_job *detects, *shots; /* pools */
@@ -142,6 +147,8 @@ struct vd_analyst {
     struct vd_hist decisions;
     /* written by the analyst, read at any time by the caller's thread; only sums, hence relaxed */
     _Atomic uint64_t frames, faces_n, tracks_n, embeddings, at_ms, not_drawn, searched, stale;
+    _Atomic uint64_t superseded, still, spared;
+    _Atomic uint64_t decision_latency[VD_LATENCY_BUCKETS], decision_latency_sum_ns;
 };
 
 struct vd_pipeline {
@@ -153,7 +160,12 @@ struct vd_pipeline {
     int64_t window_ns, gap_ns; /* gap: least stream time between searched frames */
     int32_t side_px;
     uint32_t dim;
-    struct vd_queue *jobs;           /* all analysts to all workers */
+    struct vd_sched *jobs;     /* all analysts to all workers */
+    _Atomic int load;          /* level of LOAD: the caller's thread writes, analysts read */
+    struct vd_load load_state; /* the caller's thread's */
+    int64_t load_ns;
+    uint64_t alert_latency[VD_LATENCY_BUCKETS];
+    double alert_latency_sum_s;
     struct vd_queue *events, *spare; /* analysts to the caller's thread, and back */
     struct vd_event *event_pool;
     struct vd_thread worker[VD_WORKERS_MAX];

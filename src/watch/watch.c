@@ -41,6 +41,7 @@
 #define MARGIN_DEFAULT 0.05f
 #define WINDOW_DEFAULT (INT64_C(60) * 1000000000)
 #define TICK_NS        (INT64_C(100) * 1000000)
+#define LOAD_TICK_NS   (INT64_C(500) * 1000000)
 #define REVIVE_NS      (INT64_C(1000) * 1000000)
 
 void vd_watch_options_default(struct vd_watch_options *o)
@@ -175,8 +176,8 @@ static vd_status open_sources(struct vd_pipeline *p, size_t *running, struct vd_
 static vd_status make_queues(struct vd_pipeline *p)
 {
     /* Room for every job and every event there is, so that only `spare` ever waits. */
-    vd_status st = vd_queue_new(&p->jobs, p->analysts_n * (VD_DETECTS_MAX + VD_SHOTS_FLYING),
-                                VD_QUEUE_BLOCK, NULL, NULL);
+    vd_status st =
+        vd_sched_new(&p->jobs, p->analysts_n, VD_DETECTS_MAX + VD_SHOTS_FLYING, p->clock);
     if (!st)
         st = vd_queue_new(&p->events, VD_EVENTS, VD_QUEUE_BLOCK, NULL, NULL);
     if (!st)
@@ -266,6 +267,8 @@ static void handle_alert(struct vd_pipeline *p, struct vd_event *ev, struct vd_h
         vd_hex(vd_decision_alert_id(d), VD_GATE_ALERT_ID, ev->alert.alert_id);
     ev->alert.latency_ns = p->clock->mono_ns(p->clock->opaque) - ev->alert.captured_mono_ns;
     vd_hist_add(latency, ev->alert.latency_ns);
+    p->alert_latency[vd_latency_bucket(ev->alert.latency_ns)]++;
+    p->alert_latency_sum_s += (double)ev->alert.latency_ns / 1e9;
     if (ev->alert.update)
         stats->alert_updates++;
     else
@@ -306,6 +309,12 @@ static void add_up(struct vd_pipeline *p, struct vd_watch_stats *s, int64_t bega
     s->frames = s->frames_searched = s->faces = s->tracks = s->embeddings = s->frames_dropped_late =
         0;
     s->media_seconds = 0;
+    s->frames_superseded = s->frames_still = s->frames_spared = 0;
+    s->load_level = p->load_state.level;
+    s->alert_latency_sum_s = p->alert_latency_sum_s;
+    s->decision_latency_sum_s = 0;
+    memcpy(s->alert_latency, p->alert_latency, sizeof s->alert_latency);
+    memset(s->decision_latency, 0, sizeof s->decision_latency);
     *done = *total = 0;
     int known = 1;
     for (size_t i = 0; i < p->analysts_n; i++) {
@@ -314,6 +323,14 @@ static void add_up(struct vd_pipeline *p, struct vd_watch_stats *s, int64_t bega
         s->frames += s->source_frames[i];
         s->frames_searched += atomic_load_explicit(&a->searched, memory_order_relaxed);
         s->frames_dropped_late += atomic_load_explicit(&a->stale, memory_order_relaxed);
+        s->frames_superseded += atomic_load_explicit(&a->superseded, memory_order_relaxed);
+        s->frames_still += atomic_load_explicit(&a->still, memory_order_relaxed);
+        s->frames_spared += atomic_load_explicit(&a->spared, memory_order_relaxed);
+        for (size_t k = 0; k < VD_LATENCY_BUCKETS; k++)
+            s->decision_latency[k] +=
+                atomic_load_explicit(&a->decision_latency[k], memory_order_relaxed);
+        s->decision_latency_sum_s +=
+            (double)atomic_load_explicit(&a->decision_latency_sum_ns, memory_order_relaxed) / 1e9;
         s->faces += atomic_load_explicit(&a->faces_n, memory_order_relaxed);
         s->tracks += atomic_load_explicit(&a->tracks_n, memory_order_relaxed);
         s->embeddings += atomic_load_explicit(&a->embeddings, memory_order_relaxed);
@@ -390,6 +407,22 @@ static void revive_all(struct vd_pipeline *p, struct vd_watch_stats *stats, size
     }
 }
 
+/* LOAD in load.h: how long did frames wait for a worker? */
+static void watch_load(struct vd_pipeline *p)
+{
+    const int64_t now = p->clock->mono_ns(p->clock->opaque);
+    if (!p->any_live || now - p->load_ns < LOAD_TICK_NS)
+        return;
+    p->load_ns = now;
+    const int was = p->load_state.level;
+    const int level = vd_load_update(&p->load_state, vd_sched_wait_ns(p->jobs));
+    atomic_store_explicit(&p->load, level, memory_order_relaxed);
+    if (was < VD_LOAD_MAX && level == VD_LOAD_MAX)
+        vd_log(VD_LOG_WARN,
+               "this machine is too small for its cameras: two looks a second at each (fewer "
+               "cameras, a smaller sub-stream, or more cores)");
+}
+
 static void attend(struct vd_pipeline *p, struct vd_watch_stats *stats, struct vd_hist *latency,
                    size_t running, int64_t began_ns)
 {
@@ -406,6 +439,7 @@ static void attend(struct vd_pipeline *p, struct vd_watch_stats *stats, struct v
             if (!p->analyst[i].over)
                 (void)vd_analyst_refused(&p->analyst[i]); /* who waits for a frame is woken */
         revive_all(p, stats, &running);
+        watch_load(p);
         if (p->o->stop && *p->o->stop && !told) {
             told = 1;
             atomic_store(&p->stopping, 1); /* pairs with the loads in vd_read_main() */
@@ -475,7 +509,7 @@ static void stop_all(struct vd_pipeline *p)
         vd_thread_join(&a->thread);
     }
     if (p->jobs)
-        vd_queue_close_send(p->jobs);
+        vd_sched_close(p->jobs);
     for (size_t i = 0; i < p->workers_n && i < VD_WORKERS_MAX; i++) {
         vd_thread_join(&p->worker[i]);
         vd_engine_close(&p->engine[i]);
@@ -536,7 +570,7 @@ done:
     }
     vd_decided_free(&p);
     free(p.analyst);
-    vd_queue_free(&p.jobs);
+    vd_sched_free(&p.jobs);
     vd_queue_free(&p.events);
     vd_queue_free(&p.spare);
     free(p.event_pool);

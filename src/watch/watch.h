@@ -161,9 +161,20 @@ struct vd_track_report {
     int32_t alerted;
 };
 
+#define VD_LATENCY_BUCKETS 14
+#define VD_LATENCY_EDGES_MS                                                                        \
+    {                                                                                              \
+        25, 50, 75, 100, 120, 150, 200, 250, 300, 500, 1000, 2500, 10000                           \
+    }
+
 struct vd_watch_stats {
     uint64_t frames;          /**< seen: all that were not dropped */
     uint64_t frames_searched; /**< of those, searched for faces: see looks_per_second */
+    /** Live: wanted for a search, but a newer frame took its place before a worker was free. */
+    uint64_t frames_superseded;
+    /** Live: not searched as nothing moved, or because of load_level (load.h). */
+    uint64_t frames_still, frames_spared;
+    int32_t load_level; /**< now; 0: everything as asked for */
     uint64_t frames_dropped_late, frames_damaged, frames_not_drawn, reconnects;
     uint64_t revivals; /**< sources opened again while others ran: see apart */
     uint64_t faces, tracks, alerts, alert_updates, embeddings;
@@ -176,6 +187,11 @@ struct vd_watch_stats {
     uint64_t decisions;
     double decision_ms_p50, decision_ms_p95, decision_ms_p99;
     uint64_t peak_rss_bytes;
+    /** How many took at most VD_LATENCY_EDGES_MS[i], and more than the one before; the last: all
+     * others. Alerts: capture to written; decisions: capture of the newest shot to compared. Kept
+     * up to date while it runs. */
+    uint64_t alert_latency[VD_LATENCY_BUCKETS], decision_latency[VD_LATENCY_BUCKETS];
+    double alert_latency_sum_s, decision_latency_sum_s;
 };
 
 /* THE GATE (law/gate.h)
@@ -200,8 +216,10 @@ struct vd_watch_options {
     int64_t window_ns;      /**< one alert per (person, source, window); 0 = 60 s */
     int32_t detect_side_px; /**< longest network side for video; 0 = 960; never above the video's */
     /** Frames searched for faces in a second of video, at least; 0 = 12 (every second frame of 25),
-     *  < 0 = every frame. An annotated video is searched in every frame, so that everyone in it is
-     *  blurred. A scene change is always looked at. */
+     *  < 0 = every frame. Live sources: two a second while nothing moves and every track has been
+     * compared, and fewer when the machine is too small (LOAD in load.h); not with < 0. An
+     * annotated video is searched in every frame, so that everyone in it is blurred. A scene change
+     * is always looked at. */
     float looks_per_second;
     int32_t realtime;
     /** Sources stand apart: one that cannot be opened, breaks off, or is refused by the gate is

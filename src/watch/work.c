@@ -1,6 +1,6 @@
-/* Workers: each has its own engine handle and does whatever comes next, for any source. Detection
- * and comparison go through one queue, first come first served: that keeps every core busy whatever
- * a scene needs, and the bounds on jobs in flight keep the wait short. */
+/* Workers: each has its own engine handle and does whatever comes next, for any source (sched.h):
+ * that keeps every core busy whatever a scene needs, and the bounds on jobs in flight keep the wait
+ * short. */
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -64,13 +64,12 @@ static vd_status compare(struct vd_job *j, vd_engine *e)
 void *vd_work_main(void *arg)
 {
     const struct vd_worker *w = arg;
-    void *item = NULL;
+    struct vd_job *j;
     /* A frame that is decoded late is lost, one that is looked at late is only late: where a camera
      * sets the pace, readers come first. (A thread is a process to Linux here.) */
     if (w->pipe->any_live)
         setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), getpriority(PRIO_PROCESS, 0) + 3);
-    while (vd_queue_pop(w->pipe->jobs, &item, -1) == VD_OK) {
-        struct vd_job *j = item;
+    while ((j = vd_sched_pop(w->pipe->jobs))) {
         j->st = j->kind == VD_JOB_DETECT ? detect(j, w->engine) : compare(j, w->engine);
         vd_inbox_put_done(&j->owner->inbox, j);
     }

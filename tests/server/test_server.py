@@ -159,9 +159,11 @@ class Server(unittest.TestCase):
             if line.startswith("# TYPE "):
                 typed.add(line.split()[2])
                 continue
-            m = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[^"]*"\})? [0-9.e+-]+', line)
+            m = re.fullmatch(r'([a-z0-9_]+)(\{[a-z]+="[^"]*"\})? [0-9.e+-]+', line)
             self.assertTrue(m, line)
-            self.assertIn(m.group(1), typed)
+            self.assertIn(re.sub("_(bucket|sum|count)$", "", m.group(1)) if "latency_seconds_" in line else m.group(1), typed)
+        counts = [int(n) for n in re.findall(r'vedette_alert_latency_seconds_bucket\{le="[^"]+"\} (\d+)', text.decode())]
+        self.assertEqual((len(counts), counts), (14, sorted(counts)))  # cumulative, +Inf the last
         self.assertIn("vedette_audit_entries_total", typed)
 
     def test_everything_else_needs_a_login(self):
