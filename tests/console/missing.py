@@ -86,7 +86,7 @@ def authorise(s, w, miller, mason, jones):
     entry = api.get(f"watchlists/{watchlist}/entries")["items"][0]
     say("approved by another person, and by an officer: a child", entry["approved_by"] == "mason" and entry["officer"] == "jones", entry)
     api.post(f"entries/{entry['id']}/confirm", {"text": "find-robin"})
-    api.post("plans", w.missing_plan(watchlist, "find-robin", 240))
+    api.post("plans", w.missing_plan(watchlist, "find-robin", 900))
     s.go(jones, "Deployments")
     jones.get_by_role("button", name="Authorise").click()
     field(jones.get_by_role("dialog"), "Password").fill(PASSWORD)
@@ -95,7 +95,7 @@ def authorise(s, w, miller, mason, jones):
     say("authorised by the officer's own key")
 
 
-def seen(s, brown, green, constable):
+def seen(s, w, brown, green, constable):
     s.go(brown, "Deployments")
     began = time.monotonic()
     brown.get_by_role("button", name="Start").click()
@@ -112,8 +112,11 @@ def seen(s, brown, green, constable):
     say("who is not named sees nothing of it", not green.get_by_role("article", name="Alert").count() and london.NAME not in green.locator("main").inner_text())
     s.go(green, "Missing")
     green.get_by_text("No case that you keep or hear of.").wait_for()
+    one = w.people["brown"].get("alerts")["items"][0]["id"]  # others may follow, a minute apart
     for page in (brown, constable):
         s.go(page, "Alerts")
+        page.evaluate(f"location.hash = '#/alerts/{one}'")
+        page.get_by_role("link", name=re.compile(london.NAME)).and_(page.locator(f"[href='#/alerts/{one}'][aria-current=true]")).wait_for()
         page.get_by_role("article", name="Alert").wait_for()
         say("no verdict of another is shown", "Decisions" not in page.locator("main").inner_text())
         page.get_by_role("button", name="Match", exact=True).click()
@@ -130,7 +133,7 @@ def seen(s, brown, green, constable):
     field(box, "Minutes that it took").fill("3")
     field(box, "What did the person say").fill("wants to go home")
     box.get_by_role("button", name="Record it").click()
-    stage.wait_for("the outcome", 20, lambda: constable.get_by_text("Closed", exact=True).count())
+    stage.wait_for("the outcome", 60, lambda: w.people["brown"].get(f"alerts/{one}")["phase"] == "closed")
     s.shot(constable, "safeguarded")
     say("brought to safety, recorded")
 
@@ -201,7 +204,7 @@ def journey(s, d, folder, picture):
     languages(s, miller)
     s.trouble.clear()
     authorise(s, w, miller, mason, jones)
-    seen(s, brown, green, constable)
+    seen(s, w, brown, green, constable)
     found(s, w, brown)
     say("no error on any page", not s.trouble, "\n".join(s.trouble[:10]))
     say("nothing was asked from elsewhere", s.hosts <= {s.url, "blob:" + s.url}, s.hosts)

@@ -91,7 +91,7 @@ class Stage:
     def window(self, who, locale="en-GB", width=1280, height=800):
         context = self.browser.new_context(viewport={"width": width, "height": height}, locale=locale, timezone_id="UTC")
         page = context.new_page()
-        page.set_default_timeout(20000)
+        page.set_default_timeout(60000)  # a busy machine is slow, and right
         page.on("console", lambda m: m.type in ("error", "warning") and self.trouble.append(f"{who}: {m.text} {m.location.get('url', '')}"))
         page.on("pageerror", lambda e: self.trouble.append(f"{who}: {e}"))
         page.on("request", lambda r: self.hosts.add(re.match(r"(?:blob:|data:)?(?:https?://[^/]*)?", r.url).group()))
