@@ -79,6 +79,7 @@ def town(folder, crowd, picture, cameras, cores=None):
     if cores:
         os.sched_setaffinity(0, cores)
     w.start()
+    rig.children.append(w.process)  # ended with the cameras, whatever happens
     os.sched_setaffinity(0, before)
     w.set_up().town().enlist(picture).authorise(w.plan(cameras=names)).run()
     return w
