@@ -17,7 +17,7 @@
 #include "cli/serve_pet.h"
 #include "server/server.h"
 
-#define TURN_NS (VD_SECOND_NS / 20)
+#define TURN_NS (VD_SECOND_NS / 100) /* what an event waits at most before it goes out */
 
 static const char *config_file, *profile;
 static int32_t port = -1, demo;

@@ -23,7 +23,7 @@ VD_MUST_CHECK vd_status vd_events_open(struct vd_events **out, struct vd_desk *d
 /** End all streams; they see it within a second. Before vd_http_close(). */
 void vd_events_stop(struct vd_events *e);
 void vd_events_close(struct vd_events **e);
-/** Look for new entries; call every 50 ms or so from one thread. */
+/** Look for new entries; call every 10 ms or so from one thread. */
 void vd_events_tick(struct vd_events *e);
 /** Answer with a stream. alerts: may this person see them? */
 void vd_events_stream(struct vd_events *e, struct vd_request *r, int alerts);

@@ -24,7 +24,7 @@ struct vd_server_options {
 };
 VD_MUST_CHECK vd_status vd_server_open(struct vd_server **out, const struct vd_server_options *o,
                                        struct vd_err *err);
-/** One turn of the main loop, every 50 ms or so: events, deployments, limits, checkpoints. */
+/** One turn of the main loop, every 10 ms or so: events, deployments, limits, checkpoints. */
 void vd_server_tick(struct vd_server *s);
 void vd_server_close(struct vd_server **s);
 int vd_server_port(const struct vd_server *s);

@@ -175,7 +175,7 @@ class World:
         return self.people["miller"].post("plans", {
             "watchlist": self.list, "deployment": deployment, "purpose": "wanted-person", "legal_basis": "warrants of the district court",
             "start": when(-30), "end": when(seconds), "area": square,
-            "cameras": [{"id": camera, **agency, "lat": 42.1015, "lon": -72.5898}],
+            "cameras": [{"id": c, **agency, "lat": 42.1015, "lon": -72.5898} for c in ([camera] if isinstance(camera, str) else camera)],
             "controller": {"agency": "city-of-springfield-ma", "jurisdiction": TOWN}, "operator": agency, "recipients": [agency],
             "references": [{"kind": k, "ref": "2027/1", "until": when(86400 * 60)}
                            for k in ("council-approval", "dpia", "equality", "community-impact", "evaluation")],
