@@ -142,6 +142,26 @@ int vd_eval_job_open(struct vd_eval_job *j, const char *verb, const char *path, 
     return code;
 }
 
+int vd_eval_job_engine(struct vd_eval_job *j, const char *verb, float detect_threshold)
+{
+    struct vd_engine_options o;
+    struct vd_err err = {0};
+    if (!vd_eval_cli.output)
+        return vd_cli_usage(verb, "--output DIR is missing");
+    signal(SIGINT, on_signal);
+    vd_media_init();
+    vd_cli_engine_options(&o);
+    o.detect_threshold = detect_threshold;
+    const vd_status st = vd_engine_open(&j->engine, &o, &err);
+    if (st)
+        return vd_cli_fail_err(st, &err);
+    const int code = vd_cli_gate_files(&j->gate, 0);
+    j->gated = code == VD_EXIT_OK;
+    if (!code)
+        names(j);
+    return code;
+}
+
 int vd_eval_job_begin(struct vd_eval_job *j, const char *verb, const char *path, int is_pairs)
 {
     int code = vd_eval_job_open(j, verb, path, is_pairs);

@@ -92,6 +92,8 @@ struct vd_eval_job {
 };
 /** Read the set (or pairs), open the engine and the gate. @return an exit code. */
 int vd_eval_job_open(struct vd_eval_job *j, const char *verb, const char *path, int is_pairs);
+/** Only engine and gate, for videos. detect_threshold: of the engine. @return an exit code. */
+int vd_eval_job_engine(struct vd_eval_job *j, const char *verb, float detect_threshold);
 /** Open the engine and the gate, read the set (or pairs), look at the pictures, compare.
  *  @return an exit code; messages are printed. */
 int vd_eval_job_begin(struct vd_eval_job *j, const char *verb, const char *path, int is_pairs);

@@ -8,7 +8,7 @@ extern const struct vd_verb vd_verb_model_list, vd_verb_model_verify, vd_verb_mo
     vd_verb_model_install, vd_verb_model_quantise, vd_verb_doctor, vd_verb_bench;
 extern const struct vd_verb vd_verb_calibrate, vd_verb_eval_verify, vd_verb_eval_identify,
     vd_verb_eval_detect, vd_verb_eval_quality, vd_verb_eval_equity, vd_verb_eval_all;
-extern const struct vd_verb vd_verb_eval_pet, vd_verb_eval_tracks;
+extern const struct vd_verb vd_verb_eval_pet, vd_verb_eval_tracks, vd_verb_eval_video;
 extern const struct vd_verb vd_verb_pet_lost, vd_verb_pet_found, vd_verb_pet_search,
     vd_verb_pet_find, vd_verb_pet_watch, vd_verb_pet_list, vd_verb_pet_show, vd_verb_pet_reunited,
     vd_verb_pet_renew, vd_verb_pet_merge, vd_verb_pet_refuse, vd_verb_pet_import,
@@ -66,6 +66,7 @@ const struct vd_verb *const vd_verbs[] = {
     &vd_verb_eval_equity,
     &vd_verb_eval_all,
     &vd_verb_eval_tracks,
+    &vd_verb_eval_video,
     &vd_verb_eval_pet,
     &vd_verb_audit_export,
     &vd_verb_audit_anchor,

@@ -7,10 +7,6 @@
 
 #include "cli/desk_cli.h"
 
-/* Detections below the detector's own threshold never start a track, but they keep one alive while
- * a face turns away, and they are blurred in the annotated video. */
-#define WEAKEST_FACE 0.35f
-
 struct vd_watch_cli vd_watch_cli = {.margin = -1, .looks = 12.5f};
 
 static volatile sig_atomic_t stop_asked;
@@ -160,7 +156,7 @@ int vd_watch_cli_run(const char *verb, int argc, char **args, struct vd_watch_op
     struct vd_gate_counts counts = {0};
     float threshold = 0, fmr = 0;
     vd_cli_engine_options(&eo);
-    eo.detect_threshold = WEAKEST_FACE;
+    eo.detect_threshold = VD_WATCH_WEAKEST_FACE;
     vd_status st = vd_engine_open(&e, &eo, &err);
     if (st)
         return vd_cli_fail_err(st, &err);

@@ -5,6 +5,10 @@
 #include "cli/cli.h"
 #include "watch/watch.h"
 
+/** Detections below the detector's own threshold never start a track, but they keep one alive while
+ * a face turns away, and they are blurred in the annotated video. */
+#define VD_WATCH_WEAKEST_FACE 0.35f
+
 /** Values of VD_OPTS_WATCH. */
 struct vd_watch_cli {
     const char *watchlist;

@@ -370,6 +370,25 @@ static void note_decision(struct vd_analyst *a, int64_t ns)
                               memory_order_relaxed);
 }
 
+static void tell_look(struct vd_analyst *a, const struct vd_evidence *e, const struct vd_job *j)
+{
+    struct vd_event *ev = event_begin(a, VD_EVENT_LOOK);
+    if (!ev)
+        return;
+    ev->look = (struct vd_look){.source = a->number,
+                                .track = e->track,
+                                .pts_ms = j->frame->pts_ms,
+                                .box = j->face.box,
+                                .quality = j->quality.score,
+                                .alone = e->alone,
+                                .fused = e->similarity,
+                                .margin = e->margin,
+                                .reach = e->reach,
+                                .alone_subject = e->alone_subject,
+                                .subject = e->subject};
+    event_send(a, ev);
+}
+
 static void apply_shot(struct vd_analyst *a, struct vd_job *j)
 {
     struct vd_evidence *e = &a->pool.ev[j->evidence];
@@ -388,6 +407,8 @@ static void apply_shot(struct vd_analyst *a, struct vd_job *j)
             atomic_fetch_add_explicit(&a->embeddings, 1, memory_order_relaxed);
             note_decision(a, a->pipe->clock->mono_ns(a->pipe->clock->opaque) -
                                  j->frame->captured_mono_ns);
+            if (a->pipe->o->on_look)
+                tell_look(a, e, j);
             if (alert)
                 raise_alert(a, e, j);
         }

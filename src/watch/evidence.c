@@ -167,6 +167,33 @@ static int confirmed(const struct vd_evidence *ev, const struct vd_rule *rule, u
     return agree >= 2;
 }
 
+static int same_person(const struct vd_rule *rule, uint64_t a, uint64_t b)
+{
+    return a == b || vd_watchlist_alike(rule->list, a, b);
+}
+
+/* (2) and (3) turned round: every clause is an upper bound of the threshold. */
+static float reach(const struct vd_evidence *ev, const struct vd_rule *rule)
+{
+    float best = -1, second = -1;
+    if (ev->margin < rule->margin || !same_person(rule, ev->subject, ev->alone_subject))
+        return -1;
+    for (size_t s = 0; s < ev->shots_n; s++) {
+        const float v = ev->shot[s].similarity;
+        if (!same_person(rule, ev->subject, ev->shot[s].subject))
+            continue;
+        second = v > best ? best : fmaxf(second, v);
+        best = fmaxf(best, v);
+    }
+    float t = best - VD_SURE;
+    if (second > -1)
+        t = fmaxf(t, second + VD_CONFIRM_SLACK);
+    if (rule->one_look)
+        t = 2;
+    t = fminf(t, ev->similarity);
+    return fmaxf(-1, fminf(t, ev->alone + VD_CONTRADICT));
+}
+
 int vd_evidence_add(struct vd_evidence_pool *p, size_t i, const struct vd_template *t,
                     const struct vd_quality *q, const struct vd_rule *rule)
 {
@@ -187,12 +214,16 @@ int vd_evidence_add(struct vd_evidence_pool *p, size_t i, const struct vd_templa
         ev->shot[place].similarity = alone;
         ev->shot[place].subject = alone_subject;
     }
+    ev->alone = alone;
+    ev->alone_subject = alone_subject;
+    ev->reach = -1;
     ev->embedded_n++;
     if (q->score > ev->best_score)
         ev->best_score = q->score;
     if (!fuse(p, i, t))
         goto done;
     nearest(rule, p->fused, &ev->similarity, &ev->margin, &ev->subject);
+    ev->reach = reach(ev, rule);
     if (ev->similarity < rule->threshold) {
         ev->outcome = VD_OUTCOME_BELOW;
     } else if (ev->margin < rule->margin) {

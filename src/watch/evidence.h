@@ -42,6 +42,9 @@ struct vd_evidence {
     enum vd_outcome outcome;
     float similarity, margin; /* of the last decision */
     uint64_t subject;
+    float alone; /* the newest look: its own nearest person */
+    uint64_t alone_subject;
+    float reach;     /* highest threshold at which the newest look alerts, by (2); -1: at none */
     int32_t alerted; /* this person has been reported for this track */
     int64_t alert_window;
     uint64_t alert_subject;

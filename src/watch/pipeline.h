@@ -49,7 +49,7 @@ struct vd_job {
     struct vd_template *templ; /* secret memory; shot jobs only */
 };
 
-enum vd_event_kind { VD_EVENT_ALERT, VD_EVENT_TRACK, VD_EVENT_END };
+enum vd_event_kind { VD_EVENT_ALERT, VD_EVENT_TRACK, VD_EVENT_LOOK, VD_EVENT_END };
 /** From an analyst to the caller's thread. */
 struct vd_event {
     enum vd_event_kind kind;
@@ -57,6 +57,7 @@ struct vd_event {
     int64_t window;
     struct vd_alert alert;
     struct vd_track_report report;
+    struct vd_look look;
     struct vd_frame *frame; /* of the alert, for its crop */
 };
 

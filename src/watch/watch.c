@@ -290,6 +290,10 @@ static void handle(struct vd_pipeline *p, struct vd_event *ev, struct vd_hist *l
         if (p->o->on_track)
             p->o->on_track(p->o->opaque, &ev->report);
         break;
+    case VD_EVENT_LOOK:
+        if (p->o->on_look)
+            p->o->on_look(p->o->opaque, &ev->look);
+        break;
     case VD_EVENT_END:
         p->analyst[ev->source].over = 1;
         p->analyst[ev->source].revive_ns = p->clock->mono_ns(p->clock->opaque) + REVIVE_NS;

@@ -167,6 +167,20 @@ struct vd_track_report {
         25, 50, 75, 100, 120, 150, 200, 250, 300, 500, 1000, 2500, 10000                           \
     }
 
+/** One comparison of a track's face, for evaluations: what the decision rests on
+ * (watch/evidence.h). A subject is UINT64_MAX when nobody was near. */
+struct vd_look {
+    size_t source; /**< number in urls */
+    uint64_t track;
+    int64_t pts_ms;
+    struct vd_box box;
+    float quality;       /**< 0..1 */
+    float alone;         /**< similarity of this look to its own nearest subject */
+    float fused, margin; /**< of all that the track has shown until now */
+    float reach;         /**< highest threshold at which this look raises an alert; -1: at none */
+    uint64_t alone_subject, subject;
+};
+
 struct vd_watch_stats {
     uint64_t frames;          /**< seen: all that were not dropped */
     uint64_t frames_searched; /**< of those, searched for faces: see looks_per_second */
@@ -235,6 +249,9 @@ struct vd_watch_options {
      */
     void (*on_alert)(void *opaque, const struct vd_decision *d, const struct vd_alert *);
     void (*on_track)(void *opaque, const struct vd_track_report *); /**< NULL unless explaining */
+    /** NULL unless evaluating: names the nearest of strangers, too. Of files, in the same order in
+     * every run for one source. */
+    void (*on_look)(void *opaque, const struct vd_look *);
     /** A few times a second; done and total in ms of video, total 0 when unknown. */
     void (*on_progress)(void *opaque, const struct vd_watch_stats *, int64_t done, int64_t total);
     /** For people who watch: a searched frame and what to blur in it, at most one at a time a

@@ -182,6 +182,71 @@ static void fused_template_is_the_weighted_mean(void **state)
     assert_int_equal(vd_evidence_pool_init(&p, SIZE_MAX / 8, FAKE_DIM), VD_E_LIMIT);
 }
 
+/* What one look came to under a rule of another threshold: the same shots again. */
+static int alerts_at(struct vd_evidence_pool *p, const struct vd_template *t, const float *quality,
+                     int n, const struct vd_rule *rule)
+{
+    int alert = 0;
+    vd_evidence_wipe(p, 0);
+    for (int s = 0; s < n; s++) {
+        const struct vd_quality q = {.score = quality[s]};
+        alert = vd_evidence_add(p, 0, &t[s], &q, rule);
+    }
+    return alert;
+}
+
+static int below(int n)
+{
+    return (noise(100) + 100) * n / 201;
+}
+
+static void reach_is_where_the_rule_turns(void **state)
+{
+    (void)state;
+    enum { SHOTS = 8 };
+    struct vd_evidence_pool p;
+    static struct vd_template t[SHOTS];
+    struct vd_watchlist *w = list_of((const int[]){1, 2, 3}, 3);
+    float quality[SHOTS];
+    int turned = 0, never = 0;
+    assert_int_equal(vd_evidence_pool_init(&p, 1, FAKE_DIM), VD_OK);
+    for (int round = 0; round < 300; round++) {
+        for (int s = 0; s < SHOTS; s++) {
+            struct vd_template other;
+            const int person = below(10) < 8 ? 1 : 2;
+            double n = 0;
+            fake_template(person, &t[s]);
+            fake_template(10 + below(40), &other);
+            const float far = 0.2f + 0.02f * (float)below(100);
+            for (int d = 0; d < FAKE_DIM; d++) {
+                t[s].v[d] += far * other.v[d];
+                n += (double)t[s].v[d] * (double)t[s].v[d];
+            }
+            for (int d = 0; d < FAKE_DIM; d++)
+                t[s].v[d] = (float)((double)t[s].v[d] / sqrt(n));
+            quality[s] = 0.1f + 0.008f * (float)below(100);
+            struct vd_rule rule = {w, 0.45f, 0.05f, below(10) == 0};
+            (void)alerts_at(&p, t, quality, s + 1, &rule);
+            const float at = p.ev[0].reach;
+            if (at <= -1) {
+                never++;
+                rule.threshold = -0.9f;
+                assert_false(alerts_at(&p, t, quality, s + 1, &rule));
+                continue;
+            }
+            turned++;
+            rule.threshold = at - 1e-5f;
+            assert_true(alerts_at(&p, t, quality, s + 1, &rule));
+            rule.threshold = at + 1e-5f;
+            assert_false(alerts_at(&p, t, quality, s + 1, &rule));
+        }
+    }
+    assert_true(turned > 500);
+    assert_true(never > 20);
+    vd_evidence_pool_fini(&p);
+    vd_watchlist_free(&w);
+}
+
 static void newest_look_must_not_contradict(void **state)
 {
     (void)state;
@@ -380,6 +445,7 @@ int main(void)
         cmocka_unit_test(cuts_are_seen_pans_and_flashes_are_not),
         cmocka_unit_test(quantiles_match_sorted_values),
         cmocka_unit_test(fused_template_is_the_weighted_mean),
+        cmocka_unit_test(reach_is_where_the_rule_turns),
         cmocka_unit_test(newest_look_must_not_contradict),
         cmocka_unit_test(inbox_gives_up_the_oldest),
         cmocka_unit_test(folder_becomes_people_with_verdicts),

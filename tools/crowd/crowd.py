@@ -116,7 +116,7 @@ def encoder(args, path):
     w, h = args.size
     return subprocess.Popen(
         ["ffmpeg", "-v", "error", "-y", "-nostdin", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{w}x{h}", "-r", str(args.fps),
-         "-i", "-", "-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", str(args.crf), "-pix_fmt", "yuv420p",
+         "-i", "-", "-an", "-c:v", "libx264", "-preset", "superfast", "-crf", str(args.crf), "-pix_fmt", "yuv420p",
          "-threads", "1", "-bitexact", str(path)], stdin=subprocess.PIPE)
 
 

@@ -186,7 +186,8 @@ def draw(img, walkers, frame, centre=False):
     for walker in here:
         box = walker.box(frame, (w / 2, h / 2) if centre else None)
         whole, _ = areas[walker.number]
-        share = float(np.count_nonzero(owner == walker.number)) / whole if whole else 0.0
+        part = owner[max(0, int(box[1]) - 2):max(0, int(box[3]) + 3), max(0, int(box[0]) - 2):max(0, int(box[2]) + 3)]
+        share = float(np.count_nonzero(part == walker.number)) / whole if whole else 0.0
         if box[2] > 0 and box[3] > 0 and box[0] < w and box[1] < h:
             walker.seen.append([frame, *(round(v, 2) for v in box), round(min(1.0, share), 3)])
 
@@ -245,14 +246,15 @@ def paint(img, owner, walker, frame, x, y, height, m, areas):
 
 def degrade(img, rng, sigma):
     """Noise of the sensor: a tile of it, laid down somewhere else in every frame."""
-    global _TILE
-    if _TILE is None:
-        _TILE = np.random.default_rng(20260101).normal(0, 1, (512, 512, 1)).astype(np.float32)
     h, w = img.shape[:2]
-    dy, dx = rng.integers(0, 512, 2)
-    tile = np.roll(_TILE, (int(dy), int(dx)), (0, 1))
-    noise = np.tile(tile, (h // 512 + 1, w // 512 + 1, 1))[:h, :w]
-    return np.clip(img + sigma * noise + 0.5, 0, 255).astype(np.uint8)
+    key = (h, w, sigma)
+    if key not in _NOISE:
+        tile = np.random.default_rng(20260101).normal(0, sigma, (512, 512)).astype(np.float32)
+        _NOISE.clear()
+        _NOISE[key] = np.tile(np.round(tile).astype(np.int16), (h // 512 + 2, w // 512 + 2))
+    dy, dx = (int(v) for v in rng.integers(0, 512, 2))
+    noise = np.ascontiguousarray(_NOISE[key][dy:dy + h, dx:dx + w])
+    return cv2.add(img, cv2.merge([noise] * 3), dtype=cv2.CV_8U)
 
 
-_TILE = None
+_NOISE = {}
