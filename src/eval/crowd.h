@@ -21,15 +21,15 @@
 #include "watch/watch.h"
 
 #define VD_LOOK_BANDS  6
-#define VD_LOOKS       7 /* in a band */
+#define VD_LOOKS       8 /* in a band */
 #define VD_TRACK_LOOKS 5 /* at most in a track: as many as a fused template takes */
 
 /** Height of a face in band b: from edge[b] up to edge[b + 1], pixels. */
 extern const float vd_look_edge[VD_LOOK_BANDS + 1];
 
 enum vd_look_state {
-    VD_LOOK_ABSENT,
-    /**< the picture is too small */ VD_LOOK_MISSED,
+    VD_LOOK_ABSENT, /**< the picture is too small */
+    VD_LOOK_MISSED,
     VD_LOOK_GOOD
 };
 
@@ -75,7 +75,7 @@ struct vd_crowd_track {
 };
 
 /** Every choice of 1 .. VD_TRACK_LOOKS of the looks of a band is a track: so many a band. */
-#define VD_TRACKS_OF_BAND 119
+#define VD_TRACKS_OF_BAND 218
 
 /** Run tracks number first, first + step, ... of looks' n * VD_LOOK_BANDS * VD_TRACKS_OF_BAND;
  * those without any look that was found have rule == -2. out: room for all of them. Several

@@ -55,7 +55,42 @@ enum {
     OUT = BAND_TPIR + WAYS * VD_LOOK_BANDS
 };
 
-static vd_status thresholds(struct figures *f, const struct vd_study_tracks *s, struct vd_err *err)
+/* Scores that no two people reach: pictures of one person under two names. */
+#define ONE_PERSON 0.8f
+#define TWINS      64
+
+struct twin {
+    uint32_t stranger, listed; /* pictures */
+    float fused;
+};
+
+static size_t find_twins(const struct vd_study_tracks *s, uint8_t *out, struct twin *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->strangers_n; i++) {
+        const struct vd_crowd_track *t = &s->strangers[i];
+        if (t->rule <= -2 || t->fused < ONE_PERSON || t->fused_subject >= s->real)
+            continue;
+        const uint32_t image = s->stranger_looks->image[t->image];
+        uint8_t *is = &out[s->set->image[image].person];
+        if (*is)
+            continue;
+        *is = 1;
+        if (n < TWINS)
+            w[n++] = (struct twin){image, s->listed[t->fused_subject], t->fused};
+    }
+    return n;
+}
+
+/* A track of a stranger that counts. */
+static int counts(const struct vd_study_tracks *s, const uint8_t *twin,
+                  const struct vd_crowd_track *t)
+{
+    return t->rule > -2 && !twin[s->set->image[s->stranger_looks->image[t->image]].person];
+}
+
+static vd_status thresholds(struct figures *f, const struct vd_study_tracks *s, const uint8_t *twin,
+                            struct vd_err *err)
 {
     float *v = vd_calloc(s->strangers_n + 1, sizeof *v),
           *tmp = vd_calloc(s->strangers_n + 1, sizeof *v);
@@ -64,7 +99,7 @@ static vd_status thresholds(struct figures *f, const struct vd_study_tracks *s, 
         size_t n = 0;
         uint32_t who;
         for (size_t i = 0; i < s->strangers_n; i++)
-            if (s->strangers[i].rule > -2)
+            if (counts(s, twin, &s->strangers[i]))
                 v[n++] = score_of(&s->strangers[i], w, &who);
         vd_scores_sort(v, tmp, n);
         for (int a = 0; a < AIMS; a++)
@@ -79,13 +114,13 @@ static vd_status thresholds(struct figures *f, const struct vd_study_tracks *s, 
     return st;
 }
 
-static void count_strangers(struct figures *f, const struct vd_study_tracks *s)
+static void count_strangers(struct figures *f, const struct vd_study_tracks *s, const uint8_t *twin)
 {
     for (size_t i = 0; i < s->strangers_n; i++) {
         const struct vd_crowd_track *t = &s->strangers[i];
         double *by =
             f->by + (size_t)s->set->image[s->stranger_looks->image[t->image]].person * STATS;
-        if (t->rule <= -2)
+        if (!counts(s, twin, t))
             continue;
         by[SEEN]++;
         f->band_seen[t->band]++;
@@ -309,8 +344,8 @@ static void say_what(struct vd_report *r, const struct vd_study_tracks *s, const
                   s->mated_looks->n);
     vd_report_say(r,
                   "No video was encoded: a picture is shrunk to a height of the face, exposed, "
-                  "smeared and made noisy, seven times in each band; every choice of one to five "
-                  "of the seven is a track, fed through the product's own detector, recogniser "
+                  "smeared and made noisy, eight times in each band; every choice of one to five "
+                  "of the eight is a track, fed through the product's own detector, recogniser "
                   "and rule. A track without a look that was found is a miss of a listed person "
                   "and no track of a stranger.");
     vd_report_say(r, "What this cannot show: a face in one track has one pose and one expression, "
@@ -326,17 +361,45 @@ static void say_what(struct vd_report *r, const struct vd_study_tracks *s, const
     json_object_set_new(r->json, "mated_people", json_integer(s->mated_people));
 }
 
-static void csv(struct vd_report *r, const struct vd_study_tracks *s, const struct figures *f)
+static void say_twins(struct vd_report *r, const struct vd_study_tracks *s, const struct twin *w,
+                      size_t n)
+{
+    json_t *list = json_array();
+    if (n) {
+        vd_report_heading(r, "Left out: one person under two names?");
+        vd_report_say(r,
+                      "A track of a stranger and a real entry are more alike than %.2f. Look at "
+                      "both pictures: an error of the labels counts as a false alert otherwise.",
+                      (double)ONE_PERSON);
+        vd_report_table(r, "stranger|listed|similarity");
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *a = s->set->image[w[i].stranger].file, *b = s->set->image[w[i].listed].file;
+        vd_report_row(r, "%s|%s|%.3f", a, b, (double)w[i].fused);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "stranger", a, "listed", b,
+                                              "similarity", vd_report_number((double)w[i].fused)));
+    }
+    if (n)
+        vd_report_table_end(r);
+    json_object_set_new(r->json, "one_person_under_two_names", list);
+}
+
+static void csv(struct vd_report *r, const struct vd_study_tracks *s, const struct figures *f,
+                const uint8_t *twin)
 {
     const float from = isnan(f->t[0][1]) ? f->t[0][0] : f->t[0][1];
-    vd_text_add(&r->csv, "picture,band_px,looks,rule,fused,single,any\n");
+    vd_text_add(&r->csv, "picture,band_px,looks,rule,fused,single,any,named\n");
     for (size_t i = 0; i < s->strangers_n; i++) {
         const struct vd_crowd_track *t = &s->strangers[i];
-        if (!(t->rule >= from))
+        if (!counts(s, twin, t) || !(t->rule >= from))
             continue;
         vd_text_csv(&r->csv, s->set->image[s->stranger_looks->image[t->image]].file);
-        vd_text_add(&r->csv, ",%.0f,%u,%.9g,%.9g,%.9g,%.9g\n", (double)vd_look_edge[t->band],
+        vd_text_add(&r->csv, ",%.0f,%u,%.9g,%.9g,%.9g,%.9g,", (double)vd_look_edge[t->band],
                     t->looks, (double)t->rule, (double)t->fused, (double)t->single, (double)t->any);
+        vd_text_csv(&r->csv, t->rule_subject < s->real
+                                 ? s->set->image[s->listed[t->rule_subject]].file
+                                 : "made");
+        vd_text_add(&r->csv, "\n");
     }
 }
 
@@ -345,17 +408,23 @@ vd_status vd_study_tracks(struct vd_report *r, const struct vd_study_tracks *s, 
     struct figures f = {0};
     double lo[OUT], hi[OUT];
     uint64_t mated = 0;
+    struct twin twins[TWINS];
+    size_t twins_n = 0;
     uint32_t *own = vd_calloc(s->set->people, sizeof *own);
+    uint8_t *twin = vd_calloc(s->set->people, 1);
     f.by = vd_calloc((size_t)s->set->people * STATS, sizeof *f.by);
-    vd_status st =
-        own && f.by ? thresholds(&f, s, err) : vd_fail(err, VD_E_NOMEM, "no memory for figures");
+    vd_status st = own && twin && f.by ? VD_OK : vd_fail(err, VD_E_NOMEM, "no memory for figures");
+    if (!st) {
+        twins_n = find_twins(s, twin, twins);
+        st = thresholds(&f, s, twin, err);
+    }
     if (st)
         goto done;
     for (uint32_t p = 0; p < s->set->people; p++)
         own[p] = UINT32_MAX;
     for (uint32_t e = 0; e < s->real; e++)
         own[s->set->image[s->listed[e]].person] = e;
-    count_strangers(&f, s);
+    count_strangers(&f, s, twin);
     count_mated(&f, s, own);
     for (int b = 0; b < VD_LOOK_BANDS; b++)
         mated += f.band_mated[b];
@@ -370,9 +439,11 @@ vd_status vd_study_tracks(struct vd_report *r, const struct vd_study_tracks *s, 
     gains(r, &f, mated, lo, hi);
     sizes(r, &f, lo, hi);
     who_was_named(r, &f, s);
-    csv(r, s, &f);
+    say_twins(r, s, twins, twins_n);
+    csv(r, s, &f, twin);
 done:
     free(own);
+    free(twin);
     free(f.by);
     return st;
 }

@@ -10,11 +10,12 @@
 #include "base/mem.h"
 #include "server/api.h"
 
-#define PLACES     VD_CONFIG_CAMERAS
-#define LOOKERS    128
-#define NOTED_NS   (10 * VD_MINUTE_NS)
-#define WANTED_NS  (5 * VD_SECOND_NS)
-#define WAIT_NS    (20 * VD_SECOND_NS) /* without a picture a stream ends */
+#define PLACES    VD_CONFIG_CAMERAS
+#define LOOKERS   128
+#define NOTED_NS  (10 * VD_MINUTE_NS)
+#define WANTED_NS (5 * VD_SECOND_NS)
+#define WAIT_NS                                                                                    \
+    (15 * VD_SECOND_NS) /* without a picture a stream ends: before its connection is idle */
 #define STILL_NS   (5 * VD_SECOND_NS)
 #define OLD_NS     (2 * VD_SECOND_NS)
 #define BETWEEN_NS (VD_SECOND_NS / (VD_PREVIEW_FPS + 2))

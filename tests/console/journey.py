@@ -232,6 +232,7 @@ def judge(s, brown, green, constable):
     s.axe(brown, "live")
     s.shot(brown, "live")
     s.go(brown, "Alerts")
+    brown.get_by_role("group", name="Your decision").wait_for()  # keys count from then on
     brown.locator("main").press("m")  # by the keyboard
     brown.get_by_role("button", name="Features agree").wait_for()
     s.shot(brown, "deciding")
