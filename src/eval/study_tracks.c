@@ -259,10 +259,10 @@ static void gains(struct vd_report *r, const struct figures *f, uint64_t mated, 
 static void sizes(struct vd_report *r, const struct figures *f, const double *lo, const double *hi)
 {
     double x[VD_LOOK_BANDS], y[WAYS][VD_LOOK_BANDS], l[VD_LOOK_BANDS], h[VD_LOOK_BANDS];
-    json_t *list = json_array();
     char a[96];
     if (isnan(f->t[0][AT_BAND]))
         return;
+    json_t *list = json_array();
     vd_report_heading(r, "By height of the face");
     vd_report_say(r, "At the thresholds of FPIR 1e-4 over all sizes.");
     vd_report_table(r, "pixels|tracks of strangers|FPIR, rule|tracks of listed|TPIR, rule|by "
@@ -306,9 +306,9 @@ static void sizes(struct vd_report *r, const struct figures *f, const double *lo
 static void who_was_named(struct vd_report *r, const struct figures *f,
                           const struct vd_study_tracks *s)
 {
-    json_t *list = json_array();
     if (s->real == s->entries)
         return;
+    json_t *list = json_array();
     vd_report_heading(r, "Who was named falsely");
     vd_report_say(r,
                   "%u of the %u entries are real people, the others were made. If those made "

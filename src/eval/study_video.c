@@ -354,10 +354,10 @@ static void gains(struct vd_report *r, const struct figures *f, const double *lo
 static void sizes(struct vd_report *r, const struct figures *f, const double *lo, const double *hi)
 {
     double x[BANDS], y[WAYS][BANDS];
-    json_t *list = json_array();
     char a[96], b[96];
     if (isnan(f->t[RULE][f->at]))
         return;
+    json_t *list = json_array();
     vd_report_heading(r, "By height of the face");
     vd_report_say(r,
                   "At the thresholds of FPIR %g over all sizes; the height is the greatest of "
