@@ -72,8 +72,11 @@ def the_journey(w, picture):
     refused(brown, "not without a signature", ("R1",), "POST", f"cases/{case}/searches/{n}/run", {"file": "square.mp4"})
     refused(miller, "who asks does not sign", ("R1",), "POST", f"cases/{case}/searches/{n}/authorise", {"password": world.PASSWORD})
     jones.post(f"cases/{case}/searches/{n}/authorise", {"password": world.PASSWORD})
-    o = timed("search the recording", lambda: brown.post(f"cases/{case}/searches/{n}/run", {"file": "square.mp4"}))
-    say(f"the recording was searched: {o['found']} findings among {o['faces']} people in {o['seconds']:.0f} s", o["found"] >= 1 and o["faces"] > o["found"], o)
+    if harness.SANITIZED:
+        print("      SKIP: a recording is searched: minutes under a sanitizer; the plain build and test_desk_case run it", flush=True)
+    else:
+        o = timed("search the recording", lambda: brown.post(f"cases/{case}/searches/{n}/run", {"file": "square.mp4"}))
+        say(f"the recording was searched: {o['found']} findings among {o['faces']} people in {o['seconds']:.0f} s", o["found"] >= 1 and o["faces"] > o["found"], o)
 
     # live
     watchlist = miller.post("watchlists", {"jurisdiction": LONDON, "purpose": "missing-person", "name": "missing"})["id"]

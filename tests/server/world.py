@@ -42,7 +42,7 @@ class Client:
         self.port, self.cookie, self.csrf, self.headers = port, None, None, {}
 
     def raw(self, method, path, body=None, headers=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         h = {"Cookie": self.cookie, "X-CSRF-Token": self.csrf} if self.cookie else {}
         if body is not None:
             h["Content-Type"] = "application/json"
