@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Our engine beside ONNX Runtime, OpenVINO, ncnn, MNN and OpenCV: the same network, the same input, one run.
 
-With --threads 2 a network of ours runs as two streams, one on a core, and its time is the time for a picture.
+A model "sface*16" is a batch of 16 pictures, and its times are those of one picture. ncnn has no batches: it runs 16 times.
+IResNet-50 and SCRFD-2.5G have random weights (bench/made_networks.py). With --threads 2 a network of ours runs as two streams, one on a core, and its time is the time for a picture.
 Bursts are interleaved round by round and pinned to one core (or two), denormals are flushed in
 every engine, and each figure is the minimum and the median over all bursts. Ratios within one run
 are what counts; absolute times belong to this machine. Results are checked against ONNX Runtime, so
@@ -15,10 +16,13 @@ Needs bench/requirements.txt (make bench-setup) and a finished build.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import made_networks
 
 CLOCK = time.perf_counter  # --cpu-time: time.process_time
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +37,17 @@ NETWORKS = {
     "centerface": ("centerface.onnx", 384, 640, "pixels"),
     "mobilefacenet": ("fr_feature.onnx", 112, 112, "normal"),
     "ultraface": ("fr_detect.onnx", 240, 320, "normal"),
+    "iresnet50": ("iresnet50.onnx", 112, 112, "normal"),
+    "scrfd25": ("scrfd25.onnx", 640, 640, "normal"),
 }
+
+
+def of_name(name):
+    """Weight file, height, width, kind and batch of "sface" or "sface*16"."""
+    base, _, batch = name.partition("*")
+    file, h, w, kind = NETWORKS[base]
+    path = made_networks.made(ROOT / ".cache" / "made", file) if file in made_networks.MADE else MODELS / file
+    return path, h, w, kind, int(batch or 1)
 
 
 def fixed_fp32(name):
@@ -41,12 +55,31 @@ def fixed_fp32(name):
     import onnx
     sys.path.insert(0, str(ROOT / "tools"))
     import plain_onnx
-    file, h, w, _ = NETWORKS[name]
-    out = WORK / f"{name}_{h}x{w}.onnx"
+    file, h, w, _, batch = of_name(name)
+    out = WORK / f"{name.partition('*')[0]}_{h}x{w}.onnx"
     if not out.exists():
-        model = plain_onnx.plain(onnx.load(str(MODELS / file)), height=h, width=w)
+        model = plain_onnx.plain(onnx.load(str(file)), height=h, width=w)
         onnx.save(model, str(out))
-    return out
+    return of_batch(out, batch)
+
+
+def of_batch(path, batch):
+    """A copy for so many pictures at once."""
+    import onnx
+    out = path.with_name(f"{path.name[:-5]}_b{batch}.onnx")
+    if batch > 1 and not out.exists():
+        model = onnx.load(str(path))
+        for v in list(model.graph.input) + list(model.graph.output):
+            if v.type.tensor_type.shape.dim:
+                v.type.tensor_type.shape.dim[0].dim_value = batch
+        del model.graph.value_info[:]
+        onnx.save(model, str(out))
+    return out if batch > 1 else path
+
+
+def alone(path):
+    """The same network for one picture."""
+    return path.with_name(re.sub(r"_b\d+\.onnx$", ".onnx", path.name))
 
 
 def converted(cmd, made):
@@ -66,7 +99,7 @@ CALIBRATION = None  # --calibrate: an .npy of crops, or a folder of pictures
 def calibration(name, most=40):
     """Inputs for calibration: real crops or pictures, the same for every engine."""
     import numpy as np
-    _, h, w, kind = NETWORKS[name]
+    _, h, w, kind, _ = of_name(name)
     if not CALIBRATION:
         raise RuntimeError("int8 needs --calibrate FILE.npy (crops as u8, n x 3 x 112 x 112, for the recognisers) or a folder of pictures")
     path = Path(CALIBRATION.split(",")[0 if h == 112 else -1])
@@ -87,6 +120,8 @@ def calibration(name, most=40):
 
 def qdq(name, path):
     """ONNX Runtime's static quantisation, QDQ, channels of their own, u8 x s8, reduced range (no VNNI): its advice for such CPUs."""
+    batch = int(name.partition("*")[2] or 1)
+    path = alone(path)
     made = path.with_suffix(".qdq.onnx")
     if not made.exists():
         import onnxruntime as ort
@@ -112,23 +147,25 @@ def qdq(name, path):
         vnni = "avx512_vnni" in Path("/proc/cpuinfo").read_text() or "avx_vnni" in Path("/proc/cpuinfo").read_text()
         quantize_static(str(plain), str(made), Reader(), quant_format=QuantFormat.QDQ, per_channel=True, reduce_range=not vnni,
                         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
-    return made
+    return of_batch(made, batch)
 
 
 class Ours:
     def __init__(self, name, path, x, threads, isa):
-        file, h, w, _ = NETWORKS[name]
-        self.start([str(ROOT / "build" / "engine_server"), str(MODELS / file), str(h), str(w), isa], name, x, threads)
+        file, h, w, _, _ = of_name(name)
+        self.start([str(ROOT / "build" / "engine_server"), str(file), str(h), str(w), isa], name, x, threads)
 
     def start(self, command, name, x, threads):
         # One network runs on one thread: two threads are two streams, each on a core of its own.
         self.streams = []
         self.out_file = WORK / f"{name}.out"
         f = WORK / f"{name}.in"
-        x.tofile(f)
+        x[:1].tofile(f)
+        self.pictures = len(x)
         for core in range(threads):
             self.p = subprocess.Popen((["taskset", "-c", str(core)] if threads > 1 else []) + command,
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                      env={**os.environ, "BATCH": str(self.pictures)})  # fmt: skip
             head = self.p.stdout.readline().split()
             if not head or head[0] != "ready":
                 raise RuntimeError("engine_server did not start")
@@ -143,12 +180,12 @@ class Ours:
         return self.p.stdout.readline().strip()
 
     def burst(self, seconds, guess):
-        n = max(1, int(seconds / guess))
+        n = max(1, int(seconds / guess / self.pictures))
         if len(self.streams) == 1:
             return [int(v) * 1e-9 for v in self.ask(str(n)).split()]
         # Pictures of both in the time that both take, in short turns; beside it one alone.
         self.alone += [int(v) * 1e-9 for v in self.ask(str(n)).split()]
-        times, end, part = [], time.perf_counter() + seconds, max(1, int(0.03 / guess))
+        times, end, part = [], time.perf_counter() + seconds, max(1, int(0.03 / guess / self.pictures))
         while not times or time.perf_counter() < end:
             a = time.perf_counter()
             for p in self.streams:
@@ -156,7 +193,7 @@ class Ours:
                 p.stdin.flush()
             for p in self.streams:
                 p.stdout.readline()
-            times.append((time.perf_counter() - a) / (part * len(self.streams)))
+            times.append((time.perf_counter() - a) / (part * self.pictures * len(self.streams)))
         return times
 
     def outputs(self, shapes):
@@ -175,9 +212,9 @@ class OursInt8(Ours):
     """The same in eight bits, calibrated on what the peers' int8 models are calibrated on."""
 
     def __init__(self, name, path, x, threads, isa):
-        file, h, w, _ = NETWORKS[name]
-        side = WORK / f"{name}_{h}x{w}.q8"
-        cmd = [str(ROOT / "build" / "engine_server"), str(MODELS / file), str(h), str(w), isa, "3"]
+        file, h, w, _, _ = of_name(name)
+        side = WORK / f"{name.partition('*')[0]}_{h}x{w}.q8"
+        cmd = [str(ROOT / "build" / "engine_server"), str(file), str(h), str(w), isa, "3"]
         if not side.exists():
             self.p = subprocess.Popen(cmd + ["calibrate"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             self.p.stdout.readline()
@@ -191,7 +228,8 @@ class OursInt8(Ours):
 
 
 class Peer:
-    """run() executes once; outputs() returns a list of arrays."""
+    """run() executes once, for `pictures` pictures; outputs() returns a list of arrays."""
+    pictures = 1
 
     def burst(self, seconds, guess):
         del guess
@@ -201,7 +239,7 @@ class Peer:
             a = CLOCK()
             self.run()
             b = CLOCK()
-            times.append(b - a)
+            times.append((b - a) / self.pictures)
             if time.perf_counter() > end:
                 return times
 
@@ -249,12 +287,13 @@ class OpenVino(Peer):
 class Ncnn(Peer):
     def __init__(self, name, path, x, threads, isa):
         import ncnn
+        path, self.singly = alone(path), len(x)
         d = WORK / f"ncnn_{path.stem}"
         d.mkdir(exist_ok=True)
         local = d / "m.onnx"
         if not local.exists():
             local.write_bytes(path.read_bytes())
-        shape = ",".join(str(v) for v in x.shape)
+        shape = ",".join(str(v) for v in x[:1].shape)
         converted([str(Path(sys.executable).parent / "pnnx"), "m.onnx", f"inputshape=[{shape}]", "fp16=0"], d / "m.ncnn.bin")
         net = ncnn.Net()
         net.opt.num_threads = threads
@@ -267,9 +306,11 @@ class Ncnn(Peer):
         self.i, self.o = net.input_names()[0], list(net.output_names())
 
     def run(self):
-        e = self.net.create_extractor()
-        e.input(self.i, self.mat)
-        return [e.extract(o)[1] for o in self.o]
+        for _ in range(self.singly):
+            e = self.net.create_extractor()
+            e.input(self.i, self.mat)
+            res = [e.extract(o)[1] for o in self.o]
+        return res
 
     def outputs(self, _):
         import numpy as np
@@ -349,7 +390,8 @@ def agreement(ref, got):
         best = -1.0
         for g in got:
             b = np.asarray(g, np.float64).ravel()
-            if b.size == a.size:
+            if b.size >= a.size and b.size % a.size == 0:  # a batch: its first picture
+                b = b[:a.size]
                 best = max(best, float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-30)))
         worst = min(worst, best)
     return worst
@@ -365,21 +407,24 @@ def cpu_model():
 def measure(name, engines, threads, rounds, seconds, isa):
     import numpy as np
     path = fixed_fp32(name)
-    _, h, w, kind = NETWORKS[name]
+    _, h, w, kind, batch = of_name(name)
     if any(e in INT8 for e in engines):  # eight bits are made for real pictures
         x = calibration(name, 41)[-1]
     else:
         x = np.random.default_rng(1).standard_normal((1, 3, h, w)).astype(np.float32)
     if kind == "pixels" and not any(e in INT8 for e in engines):
         x = np.clip(x * 40 + 128, 0, 255).astype(np.float32)
+    x = np.ascontiguousarray(np.repeat(x, batch, 0))
     run, ref, rows = {}, None, {}
     for e in engines:
         try:
             run[e] = {**ENGINES, **INT8}[e](name, path, x, threads, isa)
         except Exception as ex:  # a peer that cannot be had is named, not hidden
             print(f"  {name}: {e} left out: {str(ex)[:160]}", file=sys.stderr)
+        else:
+            run[e].pictures = batch
     if "ort" in run:
-        ref = run["ort"].outputs(None)
+        ref = [o[:len(o) // batch] for o in run["ort"].outputs(None)]
     for e, r in run.items():
         cos = agreement(ref, r.outputs([o.shape for o in ref])) if ref is not None else None
         rows[e] = {"cosine_to_ort": cos, "times": []}
