@@ -264,7 +264,7 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/checkpoints.txt", dir);
     b.f.notes = fopen(path, "wb");
     b.f.leaf = calloc(entries + 8, 32);
-    const struct vd_audit_sink sink = {&b.f, append, read_none, checkpoint, latest_none};
+    const struct vd_audit_sink sink = {&b.f, append, NULL, read_none, checkpoint, latest_none};
     int rc = !b.f.entries || !b.f.notes || !b.f.leaf ||
              make_key(&b.log, b.secret[3], "example.org/bench", VD_NOTE_ED25519);
     for (int i = 0; i < 3 && !rc; i++) {

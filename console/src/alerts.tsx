@@ -7,6 +7,7 @@ import { go } from "./app";
 import { clock, type Key, moment, number, t, word } from "./i18n";
 import { Outcome } from "./outcome";
 import { onKey } from "./prefs";
+import { useAlerts } from "./queue";
 import { can, myName } from "./rights";
 import { Busy, Countdown, Empty, Facts, Hex, Problem, say, Tag, type Tone, until, useAct, useLoad } from "./ui";
 
@@ -310,7 +311,7 @@ function Detail({ a, again }: { a: api.Alert; again: () => void }): JSX.Element 
 
 export function AlertsPage({ rest }: { rest: string[] }): JSX.Element {
   const [older, setOlder] = useState(false);
-  const list = useLoad(() => api.all<api.Alert>("alerts", 1000), [], ["alert."], 60);
+  const list = useAlerts(true);
   const items = (list.data ?? [])
     .filter((a) => older || waiting(a) || a.id === rest[0])
     .sort((a, b) => Number(waiting(b)) - Number(waiting(a)) || b.raised_at.localeCompare(a.raised_at));

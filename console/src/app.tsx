@@ -11,12 +11,13 @@ import { apply, type Key, type Lang, LANGS, language, setLanguage, t, word } fro
 import { ListsPage } from "./lists";
 import { LivePage } from "./live";
 import { chime, onKey, prefs } from "./prefs";
+import { forget, useAlerts } from "./queue";
 import { RecordPage } from "./record";
 import { can, type Right, setMe } from "./rights";
 import { SignIn } from "./signin";
 import { StopButton, useRunning } from "./stop";
 import { SystemPage } from "./system";
-import { Announcer, ask, Asking, Countdown, Dialog, say, useLoad } from "./ui";
+import { Announcer, ask, Asking, Countdown, Dialog, say } from "./ui";
 
 interface PageDef {
   id: string;
@@ -115,13 +116,8 @@ function Shell({ me, done, changed }: { me: api.Me; done: () => void; changed: (
   const main = useRef<HTMLElement>(null);
   const moved = useRef(false);
   const running = useRunning();
-  const queue = useLoad(
-    async () => (can("see_alert") ? (await api.all<api.Alert>("alerts", 300)).filter((a) => a.phase === "open") : []),
-    [],
-    ["alert."],
-    30,
-  );
-  const open = queue.data?.length ?? 0;
+  const queue = useAlerts(can("see_alert"));
+  const open = queue.data?.filter((a) => a.phase === "open").length ?? 0;
 
   useEffect(() => {
     api.listen();
@@ -135,6 +131,7 @@ function Shell({ me, done, changed }: { me: api.Me; done: () => void; changed: (
     });
     return () => {
       off();
+      forget();
       api.close();
     };
   }, []);

@@ -32,7 +32,10 @@ struct loaded {
     struct vd_case c;
     struct vd_store_adjudication step[8];
     size_t steps;
-    int overrun; /* noticed already */
+    int overrun;           /* noticed already */
+    struct vd_store_id of; /* dep and pack are of this deployment, */
+    int of_set;            /* if so */
+    int asked, may;        /* whether the reader may read of it, once asked */
 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -78,21 +81,37 @@ static void replay(struct loaded *l)
     }
 }
 
-static vd_status load(struct vd_desk *d, const struct vd_store_id *id, struct loaded *l,
-                      struct vd_err *err)
+/* All but the row, which is there. A list's alerts are mostly of one deployment: read once. */
+static vd_status load_rest(struct vd_desk *d, struct loaded *l, struct vd_err *err)
 {
-    vd_status st = vd_store_alert_get(d->store, id, &l->row, err);
-    if (!st)
+    vd_status st = VD_OK;
+    memset(&l->c, 0, sizeof l->c);
+    l->steps = 0;
+    l->overrun = 0;
+    if (!l->of_set || memcmp(&l->of, &l->row.deployment, sizeof l->of) != 0) {
+        l->of_set = l->asked = 0;
+        memset(&l->dep, 0, sizeof l->dep);
+        memset(&l->pack, 0, sizeof l->pack);
         st = vd_desk_deployment(d, &l->row.deployment, &l->dep, err);
+        if (!st)
+            st = vd_desk_pack(d, l->dep.authority.jurisdiction, &l->pack, err);
+        l->of = l->row.deployment;
+        l->of_set = !st;
+    }
     if (!st)
-        st = vd_desk_pack(d, l->dep.authority.jurisdiction, &l->pack, err);
-    if (!st)
-        st = vd_store_adjudications(d->store, id, l->step, 8, &l->steps, err);
+        st = vd_store_adjudications(d->store, &l->row.id, l->step, 8, &l->steps, err);
     if (st)
         return st;
     replay(l);
     vd_case_tick(&l->c, vd_desk_law_time(d));
     return VD_OK;
+}
+
+static vd_status load(struct vd_desk *d, const struct vd_store_id *id, struct loaded *l,
+                      struct vd_err *err)
+{
+    const vd_status st = vd_store_alert_get(d->store, id, &l->row, err);
+    return st ? st : load_rest(d, l, err);
 }
 
 struct reading {
@@ -208,6 +227,36 @@ vd_status vd_desk_alert(struct vd_desk *d, const struct vd_person *who,
     return st;
 }
 
+/* What this person may see of l->row, as out; 0: nothing of it. Erased between two questions, or
+ * its pack is gone: nothing, and VD_OK. */
+static int listed(struct vd_desk *d, const struct vd_person *who, struct loaded *l,
+                  struct vd_desk_alert *out, vd_status *st, struct vd_err *err)
+{
+    struct vd_ruling r;
+    *st = load_rest(d, l, err);
+    if (*st == VD_E_NOTFOUND)
+        *st = VD_OK;
+    else if (!*st) {
+        if (!l->asked)
+            l->may = !may_read(d, who, l->dep.authority.jurisdiction, NULL, "alert", NULL);
+        l->asked = 1;
+        if (l->may && vd_desk_case_may_hear(d, who, &l->row.entry, &r)) {
+            as_seen(l, who, out);
+            name_person(d, out);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static vd_status note_list(struct vd_desk *d, const struct vd_person *who, size_t n,
+                           struct vd_err *err)
+{
+    const struct vd_audit_field field[] = {VD_TEXT("what", "alerts"),
+                                           VD_NUMBER("found", (int64_t)n)};
+    return vd_desk_note(d, who->name, NULL, VD_AUDIT_RECORD_SEARCHED, field, 2, err);
+}
+
 vd_status vd_desk_alerts(struct vd_desk *d, const struct vd_person *who,
                          const struct vd_store_alert_filter *f, struct vd_desk_alert *out,
                          size_t cap, size_t *n, struct vd_err *err)
@@ -220,27 +269,33 @@ vd_status vd_desk_alerts(struct vd_desk *d, const struct vd_person *who,
     if (!st)
         st = vd_store_alerts(d->store, f, row, cap, &rows, err);
     for (size_t i = 0; i < rows && !st; i++) {
-        memset(l, 0, sizeof *l);
-        st = load(d, &row[i].id, l, err);
-        if (st == VD_E_NOTFOUND) { /* erased between the two questions, or its pack is gone */
-            st = VD_OK;
-            continue;
-        }
-        struct vd_ruling r;
-        if (!st && (may_read(d, who, l->dep.authority.jurisdiction, NULL, "alert", NULL) ||
-                    !vd_desk_case_may_hear(d, who, &l->row.entry, &r)))
-            continue;
-        if (!st) {
-            as_seen(l, who, &out[*n]);
-            name_person(d, &out[(*n)++]);
-        }
+        l->row = row[i];
+        *n += (size_t)listed(d, who, l, &out[*n], &st, err);
     }
-    const struct vd_audit_field field[] = {VD_TEXT("what", "alerts"),
-                                           VD_NUMBER("found", (int64_t)*n)};
     if (!st)
-        st = vd_desk_note(d, who->name, NULL, VD_AUDIT_RECORD_SEARCHED, field, 2, err);
+        st = note_list(d, who, *n, err);
     free(l);
     free(row);
+    return st;
+}
+
+vd_status vd_desk_alerts_named(struct vd_desk *d, const struct vd_person *who,
+                               const struct vd_store_id *id, size_t ids, struct vd_desk_alert *out,
+                               size_t *n, struct vd_err *err)
+{
+    struct loaded *l = vd_zalloc(sizeof *l);
+    *n = 0;
+    vd_status st = l ? vd_desk_may(d, who, VD_RIGHT_SEE_ALERT, "alerts", err) : VD_E_NOMEM;
+    for (size_t i = 0; i < ids && !st; i++) {
+        st = vd_store_alert_get(d->store, &id[i], &l->row, err);
+        if (!st)
+            *n += (size_t)listed(d, who, l, &out[*n], &st, err);
+        else if (st == VD_E_NOTFOUND) /* erased, or never was */
+            st = VD_OK;
+    }
+    if (!st)
+        st = note_list(d, who, *n, err);
+    free(l);
     return st;
 }
 

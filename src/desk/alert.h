@@ -27,6 +27,11 @@ VD_MUST_CHECK vd_status vd_desk_alerts(struct vd_desk *d, const struct vd_person
                                        const struct vd_store_alert_filter *f,
                                        struct vd_desk_alert *out, size_t cap, size_t *n,
                                        struct vd_err *err);
+/** The same for these ids: those of them that are there and that this person may see. out: ids. */
+VD_MUST_CHECK vd_status vd_desk_alerts_named(struct vd_desk *d, const struct vd_person *who,
+                                             const struct vd_store_id *id, size_t ids,
+                                             struct vd_desk_alert *out, size_t *n,
+                                             struct vd_err *err);
 /** The picture of the alert ("crop") or of the list's entry ("image") as JPEG, into the caller's
  * secret memory. One alert.shown entry a call. */
 VD_MUST_CHECK vd_status vd_desk_alert_picture(struct vd_desk *d, const struct vd_person *who,

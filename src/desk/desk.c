@@ -181,6 +181,7 @@ vd_status vd_desk_open(struct vd_desk **out, const struct vd_desk_options *o, st
     if (!d)
         return VD_E_NOMEM;
     pthread_mutex_init(&d->log_lock, NULL);
+    pthread_mutex_init(&d->note_lock, NULL);
     pthread_mutex_init(&d->law_lock, NULL);
     pthread_mutex_init(&d->run_lock, NULL);
     pthread_mutex_init(&d->case_lock, NULL);
@@ -252,6 +253,7 @@ void vd_desk_close(struct vd_desk **dp)
     vd_store_close(&d->store);
     vd_secret_free((void **)&d->log_key, crypto_sign_SECRETKEYBYTES);
     pthread_mutex_destroy(&d->log_lock);
+    pthread_mutex_destroy(&d->note_lock);
     pthread_mutex_destroy(&d->law_lock);
     pthread_mutex_destroy(&d->run_lock);
     pthread_mutex_destroy(&d->case_lock);
@@ -298,14 +300,64 @@ static struct vd_audit_time entry_time(struct vd_desk *d)
     return t;
 }
 
+/* An entry whose thread waits; the thread's own, under the log lock once it is taken from the list.
+ */
+struct vd_desk_waiting {
+    struct vd_audit_item item;
+    struct vd_desk_waiting *next;
+    int done;
+};
+
+static void cut_after(struct vd_desk_waiting *w, size_t stay)
+{
+    while (--stay)
+        w = w->next;
+    w->next = NULL;
+}
+
+/* The oldest VD_AUDIT_MANY, in one durable step. Log lock held. */
+static void write_waiting(struct vd_desk *d)
+{
+    struct vd_desk_waiting *of[VD_AUDIT_MANY] = {0};
+    struct vd_audit_item item[VD_AUDIT_MANY];
+    size_t n = 0;
+    pthread_mutex_lock(&d->note_lock);
+    for (struct vd_desk_waiting *w = d->waiting; w; w = w->next)
+        of[n++ % VD_AUDIT_MANY] = w;
+    const size_t some = n < VD_AUDIT_MANY ? n : VD_AUDIT_MANY;
+    for (size_t i = 0; i < some; i++)
+        item[i] = of[(n - 1 - i) % VD_AUDIT_MANY]->item;
+    if (n > some) /* the last of those that stay is the newest before the oldest taken */
+        cut_after(d->waiting, n - some);
+    else
+        d->waiting = NULL;
+    pthread_mutex_unlock(&d->note_lock);
+    const struct vd_audit_time t = entry_time(d);
+    vd_audit_append_many(d->audit, item, some, &t);
+    for (size_t i = 0; i < some; i++) {
+        struct vd_desk_waiting *w = of[(n - 1 - i) % VD_AUDIT_MANY];
+        w->item = item[i];
+        w->done = 1;
+    }
+}
+
 vd_status vd_desk_log(struct vd_desk *d, const struct vd_audit_event *event, uint64_t *seq,
                       struct vd_err *err)
 {
+    struct vd_desk_waiting mine = {.item.event = event};
+    pthread_mutex_lock(&d->note_lock);
+    mine.next = d->waiting;
+    d->waiting = &mine;
+    pthread_mutex_unlock(&d->note_lock);
     pthread_mutex_lock(&d->log_lock);
-    const struct vd_audit_time t = entry_time(d);
-    const vd_status st = vd_audit_append(d->audit, event, &t, seq, err);
+    while (!mine.done) /* else another thread has written it along with its own */
+        write_waiting(d);
     pthread_mutex_unlock(&d->log_lock);
-    return st;
+    if (mine.item.st && err)
+        *err = mine.item.err;
+    if (!mine.item.st && seq)
+        *seq = mine.item.seq;
+    return mine.item.st;
 }
 
 vd_status vd_desk_note(struct vd_desk *d, const char *actor, const char *deployment,

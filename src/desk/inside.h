@@ -31,6 +31,8 @@ struct vd_desk {
     /* the record */
     pthread_mutex_t log_lock;
     struct vd_audit *audit;
+    pthread_mutex_t note_lock;       /* last */
+    struct vd_desk_waiting *waiting; /* entries whose threads wait for the log lock; newest first */
     struct vd_audit_sink sink;   /* what the record sees: the store's, and the reserve in need */
     struct vd_audit_sink stored; /* the store's own */
     struct vd_reserve *reserve;  /* log lock */

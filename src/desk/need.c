@@ -40,6 +40,16 @@ static vd_status append(void *opaque, uint64_t seq, const void *entry, size_t by
     return put(d, seq, entry, bytes, &why, err);
 }
 
+/* In need one after the other, through the reserve. */
+static vd_status append_many(void *opaque, uint64_t seq, const struct vd_audit_bytes *entry,
+                             size_t n, struct vd_err *err)
+{
+    struct vd_desk *d = opaque;
+    if (vd_reserve_count(d->reserve))
+        return vd_fail(err, VD_E_AGAIN, "entries wait in the reserve");
+    return d->stored.append_many(d->stored.opaque, seq, entry, n, err);
+}
+
 static vd_status read_entry(void *opaque, uint64_t seq, void *buf, size_t cap, size_t *bytes,
                             struct vd_err *err)
 {
@@ -67,7 +77,7 @@ static vd_status latest(void *opaque, char *note, size_t cap, size_t *bytes, uin
 void vd_desk_need_sink(struct vd_desk *d)
 {
     vd_store_audit_sink(d->store, &d->stored);
-    d->sink = (struct vd_audit_sink){d, append, read_entry, checkpoint, latest};
+    d->sink = (struct vd_audit_sink){d, append, append_many, read_entry, checkpoint, latest};
 }
 
 /* Remember the alert itself; its crop is sealed when the database is back. */

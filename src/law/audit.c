@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "law/audit_entry.h"
 
+#define VD_AUDIT_MANY_BYTES (64 * 1024)
+
 struct vd_audit {
     struct vd_audit_options o;
     struct vd_audit_chain chain;
@@ -313,10 +315,13 @@ static vd_status settle(struct vd_audit *log, struct vd_err *err)
     size_t n = 0;
     if (!log->unsure)
         return VD_OK;
-    vd_status st = s->read(s->opaque, log->chain.range.size, buf, sizeof buf, &n, err);
-    if (st == VD_OK)
-        st = n <= sizeof buf ? vd_audit_chain_add(&log->chain, buf, n, err) : VD_E_LIMIT;
-    else if (st == VD_E_NOTFOUND)
+    vd_status st = VD_OK;
+    for (int i = 0; i < VD_AUDIT_MANY && !st; i++) {
+        st = s->read(s->opaque, log->chain.range.size, buf, sizeof buf, &n, err);
+        if (st == VD_OK)
+            st = n <= sizeof buf ? vd_audit_chain_add(&log->chain, buf, n, err) : VD_E_LIMIT;
+    }
+    if (st == VD_E_NOTFOUND)
         st = VD_OK;
     if (!st)
         log->unsure = 0;
@@ -395,6 +400,56 @@ vd_status vd_audit_append_with(struct vd_audit *log, const struct vd_audit_event
     if (!st && seq)
         *seq = c->range.size - 1;
     return st;
+}
+
+/* All that fit, in one step. Returns how many items have their status; 0: none was written. */
+static size_t store_many(struct vd_audit *log, struct vd_audit_item *item, size_t n,
+                         const struct vd_audit_time *now)
+{
+    const struct vd_audit_sink *s = log->o.sink;
+    struct vd_audit_bytes entry[VD_AUDIT_MANY];
+    struct vd_audit_chain next = log->chain;
+    size_t written = 0, used = 0, i = 0;
+    char *buf = malloc(VD_AUDIT_MANY_BYTES);
+    for (; buf && i < n && i < VD_AUDIT_MANY && used + VD_AUDIT_ENTRY_MAX <= VD_AUDIT_MANY_BYTES;
+         i++) {
+        struct vd_audit_chain with = next;
+        size_t bytes = 0;
+        item[i].st = vd_audit_entry_format(buf + used, &bytes, with.range.size, now, log->o.boot,
+                                           item[i].event, with.prev, &item[i].err);
+        if (!item[i].st &&
+            (item[i].st = vd_audit_chain_add(&with, buf + used, bytes, &item[i].err)))
+            item[i].st = vd_fail_prefix(&item[i].err, VD_E_INVAL, "audit: refused before writing");
+        if (item[i].st)
+            continue;
+        item[i].seq = next.range.size;
+        entry[written++] = (struct vd_audit_bytes){buf + used, bytes};
+        used += bytes;
+        next = with;
+    }
+    if (!written || !s->append_many(s->opaque, log->chain.range.size, entry, written, NULL)) {
+        log->chain = next;
+    } else {
+        log->unsure = 1;
+        if (settle(log, NULL) || log->chain.range.size != next.range.size)
+            i = 0; /* one after the other then: each hears why */
+    }
+    free(buf);
+    return i;
+}
+
+void vd_audit_append_many(struct vd_audit *log, struct vd_audit_item *item, size_t n,
+                          const struct vd_audit_time *now)
+{
+    const struct vd_audit_chain *c = &log->chain;
+    size_t i = 0;
+    /* The simple case, which is nearly every one; the first entry after a jump goes alone. */
+    if (n > 1 && log->o.sink->append_many && !log->unsure && now->wall_ns >= 0 &&
+        now->mono_ns >= 0 && strcmp(c->boot, log->o.boot) == 0 && now->mono_ns >= c->mono_ns &&
+        vd_audit_chain_steady(c, log->o.boot, strlen(log->o.boot), now->wall_ns, now->mono_ns))
+        i = store_many(log, item, n, now);
+    for (; i < n; i++)
+        item[i].st = vd_audit_append(log, item[i].event, now, &item[i].seq, &item[i].err);
 }
 
 uint64_t vd_audit_size(const struct vd_audit *log)

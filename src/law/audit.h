@@ -37,12 +37,20 @@
 #define VD_AUDIT_CHECKPOINT_NS      (60 * INT64_C(1000000000))
 
 /** Where entries become durable; src/store implements it. One thread at a time. */
+struct vd_audit_bytes {
+    const void *at;
+    size_t n;
+};
 struct vd_audit_sink {
     void *opaque;
     /** Append entry seq (0, 1, ... without a gap): when VD_OK comes back the exact bytes survive a
      *  power cut. */
     vd_status (*append)(void *opaque, uint64_t seq, const void *entry, size_t bytes,
                         struct vd_err *err);
+    /** Append n entries from seq on, all or none, in one durable step; NULL: one after the other.
+     */
+    vd_status (*append_many)(void *opaque, uint64_t seq, const struct vd_audit_bytes *entry,
+                             size_t n, struct vd_err *err);
     /** Copy entry seq into buf; VD_E_NOTFOUND, VD_E_LIMIT when cap is too small (*bytes then holds
      *  the length). */
     vd_status (*read)(void *opaque, uint64_t seq, void *buf, size_t cap, size_t *bytes,
@@ -273,9 +281,23 @@ VD_MUST_CHECK vd_status vd_audit_append(struct vd_audit *log, const struct vd_au
                                         const struct vd_audit_time *now, uint64_t *seq,
                                         struct vd_err *err);
 
-/** The same, but this one entry becomes durable through `append` instead of the sink's, which must
- *  then hold it too: for an alert and its entry in one transaction (vd_store_raise_sink). A jump of
- *  the clocks goes through the sink. When append fails the log asks the sink what it holds. */
+/** Up to VD_AUDIT_MANY events of one moment in one durable step (group commit: a disk makes a few
+ *  hundred such steps a second, and every reading of an alert is an entry). Each gets its own
+ *  status, as if appended alone: one that cannot be written does not keep the others back. */
+#define VD_AUDIT_MANY 32
+struct vd_audit_item {
+    const struct vd_audit_event *event;
+    uint64_t seq;      /**< out, when st is VD_OK */
+    vd_status st;      /**< out */
+    struct vd_err err; /**< out, when st is not VD_OK */
+};
+void vd_audit_append_many(struct vd_audit *log, struct vd_audit_item *item, size_t n,
+                          const struct vd_audit_time *now);
+
+/** As vd_audit_append(), but this one entry becomes durable through `append` instead of the sink's,
+ * which must then hold it too: for an alert and its entry in one transaction (vd_store_raise_sink).
+ * A jump of the clocks goes through the sink. When append fails the log asks the sink what it
+ * holds. */
 VD_MUST_CHECK vd_status vd_audit_append_with(struct vd_audit *log,
                                              const struct vd_audit_event *event,
                                              const struct vd_audit_time *now,

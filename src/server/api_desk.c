@@ -495,6 +495,26 @@ static json_t *alert_json(struct vd_server *s, const struct vd_desk_alert *a)
         of ? of : json_null());
 }
 
+/* "HEX,HEX": 0 when it is no such list, or of more than cap. */
+static size_t ids_of(const char *q, struct vd_store_id *id, size_t cap)
+{
+    size_t n = 0;
+    for (;; q++) {
+        char hex[33];
+        if (n == cap || strnlen(q, 32) < 32)
+            return 0;
+        memcpy(hex, q, 32);
+        hex[32] = '\0';
+        q += 32;
+        if (vd_unhex(hex, id[n++].b, 16) || (*q && *q != ','))
+            return 0;
+        if (!*q)
+            return n;
+    }
+}
+
+#define NAMED_MAX 50
+
 void vd_get_alerts(struct vd_request *r)
 {
     struct vd_server *s;
@@ -502,11 +522,18 @@ void vd_get_alerts(struct vd_request *r)
     struct vd_err err = {0};
     struct vd_desk_alert *a = NULL;
     struct vd_store_id id;
+    struct vd_store_id named[NAMED_MAX];
     struct vd_store_alert_filter f = {.state = -1};
-    const char *q = vd_request_query(r, "after");
-    size_t limit, n = 0;
+    const char *q = vd_request_query(r, "after"), *of = vd_request_query(r, "ids");
+    size_t limit, n = 0, ids = 0;
     if (!vd_api_who(r, &s, &who) || !vd_request_limit(r, &limit))
         return;
+    if (of && (q || (ids = ids_of(of, named, NAMED_MAX)) == 0)) {
+        vd_reply_error(r, 400, "invalid_parameter",
+                       "ids are 1 to %d ids of alerts, with commas, and without \"after\"",
+                       NAMED_MAX);
+        return;
+    }
     if (q) { /* "NANOSECONDS-ID" */
         char *end = NULL;
         f.after_at_ns = strtoll(q, &end, 10);
@@ -517,8 +544,12 @@ void vd_get_alerts(struct vd_request *r)
         }
         f.after_id = &id;
     }
+    if (of)
+        limit = ids;
     vd_status st = (a = vd_calloc(limit, sizeof *a)) ? VD_OK : VD_E_NOMEM;
-    if (!st)
+    if (!st && of)
+        st = vd_desk_alerts_named(s->desk, &who, named, ids, a, &n, &err);
+    else if (!st)
         st = vd_desk_alerts(s->desk, &who, &f, a, limit, &n, &err);
     if (st) {
         vd_reply_status(r, st, &err);
@@ -526,7 +557,7 @@ void vd_get_alerts(struct vd_request *r)
         json_t *items = json_array(), *next = NULL;
         for (size_t i = 0; i < n; i++)
             json_array_append_new(items, alert_json(s, &a[i]));
-        if (n == limit) {
+        if (n == limit && !of) {
             char hex[33];
             vd_hex(a[n - 1].row.id.b, 16, hex);
             next = json_sprintf("%lld-%s", (long long)a[n - 1].row.at_ns, hex);

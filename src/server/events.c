@@ -28,6 +28,7 @@ struct vd_events {
     pthread_mutex_t lock; /* all below; nothing is taken while it is held */
     pthread_cond_t more;
     uint64_t size;
+    uint64_t shown; /* one past the newest entry that is an event: who waits is woken for those */
     struct text ring[VD_EVENTS_RING];
     int stop;
     uint32_t clients;
@@ -104,7 +105,7 @@ vd_status vd_events_open(struct vd_events **out, struct vd_desk *d, struct vd_er
     pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
     pthread_cond_init(&e->more, &a);
     pthread_condattr_destroy(&a);
-    e->size = vd_desk_record_size(d);
+    e->size = e->shown = vd_desk_record_size(d);
     return VD_OK;
 }
 
@@ -143,21 +144,27 @@ void vd_events_tick(struct vd_events *e)
         pthread_mutex_lock(&e->lock);
         e->ring[at % VD_EVENTS_RING] = t;
         e->size = at + 1;
-        pthread_cond_broadcast(&e->more);
+        if (t.n) {
+            e->shown = e->size;
+            pthread_cond_broadcast(&e->more);
+        }
         pthread_mutex_unlock(&e->lock);
     }
 }
 
 /* --- a client --------------------------------------------------------------------------------- */
 
-/* Wait until there is something after c->next; 1: there is. */
+/* Wait until there is an event after c->next; 1: there is. */
 static int wait_for(struct client *c, const struct timespec *until, struct text *t, int *cached)
 {
     struct vd_events *e = c->e;
     pthread_mutex_lock(&e->lock);
-    while (!e->stop && c->next >= e->size && pthread_cond_timedwait(&e->more, &e->lock, until) == 0)
+    while (!e->stop && c->next >= e->shown &&
+           pthread_cond_timedwait(&e->more, &e->lock, until) == 0)
         ;
-    const int there = !e->stop && c->next < e->size;
+    const int there = !e->stop && c->next < e->shown;
+    if (!there && c->next < e->size) /* nothing in between is for anybody */
+        c->next = e->size;
     *cached = 0;
     if (there) {
         const struct text *x = &e->ring[c->next % VD_EVENTS_RING];

@@ -53,6 +53,16 @@ static vd_status sink_append(void *opaque, uint64_t seq, const void *entry, size
     return vd_db_end(s, st, err);
 }
 
+static vd_status sink_append_many(void *opaque, uint64_t seq, const struct vd_audit_bytes *entry,
+                                  size_t n, struct vd_err *err)
+{
+    struct vd_store *s = opaque;
+    vd_status st = vd_db_begin(s, err);
+    for (size_t i = 0; i < n && !st; i++)
+        st = vd_audit_insert(s->db, seq + i, entry[i].at, entry[i].n, err);
+    return vd_db_end(s, st, err);
+}
+
 static vd_status sink_read(void *opaque, uint64_t seq, void *buf, size_t cap, size_t *bytes,
                            struct vd_err *err)
 {
@@ -138,6 +148,7 @@ void vd_store_audit_sink(struct vd_store *s, struct vd_audit_sink *out)
 {
     *out = (struct vd_audit_sink){.opaque = s,
                                   .append = sink_append,
+                                  .append_many = sink_append_many,
                                   .read = sink_read,
                                   .checkpoint = sink_checkpoint,
                                   .latest = sink_latest};

@@ -41,6 +41,22 @@ static vd_status append(void *opaque, uint64_t seq, const void *entry, size_t by
     return fail ? vd_fail(err, VD_E_IO, "lost the answer") : VD_OK;
 }
 
+static vd_status append_many(void *opaque, uint64_t seq, const struct vd_audit_bytes *entry,
+                             size_t n, struct vd_err *err)
+{
+    struct fake_sink *f = opaque;
+    const int fail = fails(f);
+    const long at = f->fail_at;
+    if (fail && !f->fail_stored)
+        return vd_fail(err, VD_E_IO, "disk full");
+    f->many++;
+    f->fail_at = -1;
+    for (size_t i = 0; i < n; i++, f->calls--) /* one call, however many */
+        MUST(append(f, seq + i, entry[i].at, entry[i].n, err) == VD_OK);
+    f->fail_at = at;
+    return fail ? vd_fail(err, VD_E_IO, "lost the answer") : VD_OK;
+}
+
 static vd_status read_entry(void *opaque, uint64_t seq, void *buf, size_t cap, size_t *bytes,
                             struct vd_err *err)
 {
@@ -93,7 +109,7 @@ void fake_init(struct fake_sink *f)
 {
     memset(f, 0, sizeof *f);
     f->fail_at = -1;
-    f->sink = (struct vd_audit_sink){f, append, read_entry, checkpoint, latest};
+    f->sink = (struct vd_audit_sink){f, append, append_many, read_entry, checkpoint, latest};
 }
 
 void fake_fini(struct fake_sink *f)

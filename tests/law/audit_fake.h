@@ -20,6 +20,7 @@ struct fake_sink {
     uint64_t note_size[2048];
     size_t note_n;
     long calls;      /* sink calls so far */
+    long many;       /* groups appended */
     long fail_at;    /* this call fails, -1 = none */
     int fail_stored; /* an append that fails has stored all the same */
 };

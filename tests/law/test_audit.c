@@ -375,6 +375,44 @@ static void an_entry_in_another_transaction(void **state)
     assert_int_equal(judge(&v), VD_OK);
 }
 
+/* A group is one step of the sink; one bad event, a failure, a lost answer: each entry is there
+ * once, in order, and each caller hears the truth. */
+static void many_at_once(void **state)
+{
+    (void)state;
+    struct vd_audit_verdict v;
+    struct vd_audit_item item[VD_AUDIT_MANY + 3];
+    const struct vd_audit_event good = {.kind = VD_AUDIT_RECORD_SEARCHED, .actor = "op"},
+                                bad = {.kind = VD_AUDIT_KINDS_N, .actor = "op"};
+    const size_t n = sizeof item / sizeof *item;
+    fake_log_open(&log_);
+    for (int how = 0; how < 4; how++) { /* well; fails; fails and is stored; after a jump */
+        uint64_t seq = vd_audit_size(log_.audit);
+        const long groups = log_.sink.many;
+        memset(item, 0, sizeof item);
+        for (size_t i = 0; i < n; i++)
+            item[i].event = i == 5 ? &bad : &good;
+        log_.now.wall_ns += how == 3 ? 3600 * S : S;
+        log_.now.mono_ns += S;
+        log_.sink.fail_at = how == 1 || how == 2 ? log_.sink.calls : -1;
+        log_.sink.fail_stored = how == 2;
+        vd_audit_append_many(log_.audit, item, n, &log_.now);
+        log_.sink.fail_at = -1;
+        seq += how == 3; /* the jump's own entry */
+        for (size_t i = 0; i < n; i++) {
+            assert_int_equal(item[i].st == VD_OK, i != 5);
+            if (i != 5)
+                assert_true(item[i].seq == seq++);
+            else
+                assert_int_not_equal(item[i].err.msg[0], 0);
+        }
+        assert_true(vd_audit_size(log_.audit) == seq && log_.sink.n == seq);
+        assert_int_equal(log_.sink.many - groups, how == 0 || how == 2);
+    }
+    fake_log_checkpoint(&log_);
+    assert_int_equal(judge(&v), VD_OK);
+}
+
 /* (4): clocks. */
 static void time_jumps_are_logged(void **state)
 {
@@ -606,6 +644,7 @@ int main(void)
         T(a_log_verifies),
         T(every_sink_call_may_fail),
         T(an_entry_in_another_transaction),
+        T(many_at_once),
         T(time_jumps_are_logged),
         T(reboots),
         T(damage_is_told_apart),

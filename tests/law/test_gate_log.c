@@ -98,7 +98,7 @@ static void a_life_on_record(void **state)
 {
     (void)state;
     static unsigned char secret[64];
-    static const struct vd_audit_sink sink = {NULL, keep, give, checkpoint, latest};
+    static const struct vd_audit_sink sink = {NULL, keep, NULL, give, checkpoint, latest};
     struct vd_note_signer signer = {.opaque = secret, .sign = vd_note_sign_with_key};
     struct vd_audit *log = NULL;
     struct vd_gate *gate = NULL;

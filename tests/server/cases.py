@@ -97,6 +97,7 @@ def the_journey(w, picture):
     say("children, and ages, beside the alert", "less accurate" in alert["case"]["note"] and alert["case"]["photos"][0]["years_old"] > 4, alert["case"])
     say("two persons are needed, though the pack asks for one", alert["reviews_needed"] == 2, alert)
     say("who is not named sees no alert", green.get("alerts")["items"] == [])
+    say("nor by its id", green.get(f"alerts?ids={alert['id']}")["items"] == [])
     refused(green, "nor opens one", ("R70",), "GET", f"alerts/{alert['id']}")
     refused(green, "nor its picture", ("R70",), "GET", f"alerts/{alert['id']}/pictures/probe")
     path = f"alerts/{alert['id']}"

@@ -91,6 +91,10 @@ class Live(unittest.TestCase):
         brown, green, ada = (self.w.people[n] for n in ("brown", "green", "ada"))
         a = world.wait_for("an alert", 30, lambda: brown.get("alerts")["items"])[0]
         self.assertIsNone(a["claimed_by"])
+        named = brown.get(f"alerts?ids={'0' * 32},{a['id']}")
+        self.assertEqual(([x["id"] for x in named["items"]], named["next"]), ([a["id"]], None))
+        for bad in ("", "x" * 32, a["id"] + ",", a["id"] + "0", ",".join([a["id"]] * 51), a["id"] + "&after=1-" + "0" * 32):
+            self.assertEqual(brown.call("GET", f"alerts?ids={bad}")[0], 400, bad)
         self.assertEqual(brown.post(f"alerts/{a['id']}/claim")["claimed_by"], "brown")
         self.assertEqual(green.get(f"alerts/{a['id']}")["claimed_by"], "brown")
         status, o = green.call("POST", f"alerts/{a['id']}/claim", {})
