@@ -11,6 +11,7 @@ void vd_kern_init_c(struct vd_kern *k)
         .isa = VD_ISA_C,
         .conv_scratch_floats = VD_NC,
         .conv_f32 = vd_conv_f32_c,
+        .wino_f32 = vd_wino_f32_c,
         .conv_first_f32 = vd_conv_first_f32_c,
         .dwconv_f32 = vd_dwconv_f32_c,
         .pool_f32 = vd_pool_f32_c,

@@ -104,14 +104,18 @@ struct vd_pool_f32 {
 struct vd_conv_q8;
 struct vd_dwconv_q8;
 struct vd_scan_q8;
+struct vd_wino_f32;
 
 /** The table: a value, filled once by vd_kern_init() and const from then on. */
 struct vd_kern {
     enum vd_isa isa;
     int scan_q8_room; /**< 1: scan_q8 is exact only for probes that keep ROOM; 0: for all */
+    int wino;         /**< 1: wino_f32 is faster than conv_f32 where both may compute */
     size_t conv_scratch_floats; /**< scratch that conv needs, floats */
 
     void (*conv_f32)(const struct vd_conv_f32 *c);
+    /** 3x3 of stride 1 with fewer products: kern/wino.h. */
+    void (*wino_f32)(const struct vd_wino_f32 *c);
     void (*conv_first_f32)(const struct vd_conv_first_f32 *c);
     void (*dwconv_f32)(const struct vd_dwconv_f32 *c);
     void (*pool_f32)(const struct vd_pool_f32 *p);

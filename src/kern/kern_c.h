@@ -7,6 +7,7 @@
 void vd_kern_init_c(struct vd_kern *k);
 
 void vd_conv_f32_c(const struct vd_conv_f32 *c);
+void vd_wino_f32_c(const struct vd_wino_f32 *c);
 void vd_conv_first_f32_c(const struct vd_conv_first_f32 *c);
 void vd_dwconv_f32_c(const struct vd_dwconv_f32 *c);
 void vd_pool_f32_c(const struct vd_pool_f32 *p);

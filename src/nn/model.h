@@ -4,7 +4,8 @@
  * (1) Immutable after vd_model_parse(): shared by any number of nets and threads, counted.
  * (2) A node that carries `packed` computes its operator and then the epilogue in there; nodes that
  *     were merged into it are dead.
- * (3) Weights exist once: the constant in file order is freed as soon as it is packed. */
+ * (3) Weights exist once: the constant in file order is freed as soon as it is packed.
+ *     Those of 3x3 convolutions twice, also as points of Winograd's: sizes decide which compute. */
 #ifndef VD_NN_MODEL_H
 #define VD_NN_MODEL_H
 
@@ -26,6 +27,7 @@ enum vd_pack_kind {
 struct vd_packed {
     enum vd_pack_kind kind;
     float *wgt, *bias, *slope; /**< as the kernels want them; NULL when absent */
+    float *wino;               /**< the same weights for wino_f32, when it may be used; or NULL */
     int32_t co, ci, kh, kw;
     enum vd_act act;
     float lo, hi;

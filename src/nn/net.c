@@ -175,6 +175,9 @@ void vd_step_run(const struct vd_net *n, const struct vd_step *s)
     case VD_STEP_CONV:
         k->conv_f32(&s->u.conv);
         break;
+    case VD_STEP_WINO:
+        k->wino_f32(&s->u.wino);
+        break;
     case VD_STEP_CONV_FIRST:
         k->conv_first_f32(&s->u.first);
         break;
@@ -346,9 +349,10 @@ static int64_t now_ns(void)
 static const char *step_name(const struct vd_step *s)
 {
     static const char *const names[] = {
-        "conv",     "conv-first", "dwconv",   "spread",  "pool",   "gemm",        "add",    "mul",
-        "channels", "sigmoid",    "upsample", "concat",  "pack",   "unpack",      "pixels", "plain",
-        "conv-q8",  "dwconv-q8",  "quant",    "dequant", "max-q8", "upsample-q8", "add-q8"};
+        "conv",      "conv-first", "wino",    "dwconv",   "spread",      "pool",
+        "gemm",      "add",        "mul",     "channels", "sigmoid",     "upsample",
+        "concat",    "pack",       "unpack",  "pixels",   "plain",       "conv-q8",
+        "dwconv-q8", "quant",      "dequant", "max-q8",   "upsample-q8", "add-q8"};
     return names[s->kind];
 }
 

@@ -9,12 +9,14 @@
 #include "nn/model.h"
 #include "nn/ops.h"
 #include "nn/quant.h"
+#include "kern/wino.h"
 
 void vd_packed_free(struct vd_packed **p)
 {
     if (!p || !*p)
         return;
     free((*p)->wgt);
+    free((*p)->wino);
     vd_qpacked_free(&(*p)->q);
     free((*p)->bias);
     free((*p)->slope);
@@ -430,6 +432,28 @@ vd_status vd_model_fuse(struct vd_model *m, struct vd_err *err)
     return st;
 }
 
+/* 3x3 of stride 1 whose channels are worth the two transforms. */
+static int may_wino(const struct vd_model *m, const struct vd_node *n, const struct vd_packed *p)
+{
+    enum { LEAST = 16 };
+    return m->kern.wino && n->op == VD_OP_CONV && p->kind == VD_PACK_DENSE && p->kh == 3 &&
+           p->kw == 3 && p->ci >= LEAST && p->co >= LEAST && vd_attr_int(n, "group", 1) == 1 &&
+           vd_attr_ints(n, "strides", 0, 1) == 1 && vd_attr_ints(n, "strides", 1, 1) == 1 &&
+           vd_attr_ints(n, "dilations", 0, 1) == 1 && vd_attr_ints(n, "dilations", 1, 1) == 1;
+}
+
+static vd_status pack_wino(struct vd_model *m, struct vd_packed *p, const float *src,
+                           struct vd_err *err)
+{
+    const size_t floats = vd_pack_wino_f32_size(p->co, p->ci);
+    if (floats > VD_ONNX_TENSOR_MAX || !(p->wino = vd_aligned_zalloc(floats * sizeof(float))))
+        return no_memory(err);
+    vd_pack_wino_f32(p->wino, src, p->co, p->ci);
+    p->bytes += floats * sizeof(float);
+    m->weight_bytes += floats * sizeof(float);
+    return VD_OK;
+}
+
 static vd_status pack_conv(struct vd_model *m, struct vd_node *n, struct vd_packed *p,
                            const struct vd_tensor *w, struct vd_err *err)
 {
@@ -490,10 +514,11 @@ static vd_status pack_conv(struct vd_model *m, struct vd_node *n, struct vd_pack
         vd_pack_conv_first_f32(p->wgt, src, p->co, p->ci, p->kh, p->kw);
     else
         vd_pack_conv_f32(p->wgt, src, p->co, p->ci, p->kh, p->kw);
+    vd_status st = may_wino(m, n, p) ? pack_wino(m, p, src, err) : VD_OK;
     free(spread);
     p->bytes += floats * sizeof(float);
     m->weight_bytes += floats * sizeof(float);
-    return VD_OK;
+    return st;
 }
 
 static vd_status pack_gemm(struct vd_model *m, struct vd_node *n, struct vd_packed *p,

@@ -330,10 +330,14 @@ static vd_status step_conv(struct vd_net *n, int32_t i)
         w.stride_h = w.stride_w = 1;
     }
     int32_t dst = vd_plan_buffer(n, blocked_floats(y));
-    if (p->kind == VD_PACK_DENSE || p->kind == VD_PACK_TRANSPOSE)
+    const int wino = vd_plan_wino_pays(n, p, &w);
+    if (wino)
+        tmp = vd_plan_buffer(n, vd_plan_wino_scratch(p));
+    else if (p->kind == VD_PACK_DENSE || p->kind == VD_PACK_TRANSPOSE)
         tmp = vd_plan_buffer(n, n->model->kern.conv_scratch_floats);
     struct vd_step *s = vd_plan_step(n,
-                                     p->kind == VD_PACK_FIRST       ? VD_STEP_CONV_FIRST
+                                     wino                           ? VD_STEP_WINO
+                                     : p->kind == VD_PACK_FIRST     ? VD_STEP_CONV_FIRST
                                      : p->kind == VD_PACK_DEPTHWISE ? VD_STEP_DWCONV
                                                                     : VD_STEP_CONV,
                                      i);
@@ -347,7 +351,9 @@ static vd_status step_conv(struct vd_net *n, int32_t i)
     size_t src_block = (size_t)ih * (size_t)iw * VD_NC, dst_block = vd_plan_pixels(y) * VD_NC;
     s->ep.add_block_stride = dst_block;
     int32_t ob = (int32_t)vd_plan_blocks(y), ib = (int32_t)vd_plan_blocks(x);
-    if (p->kind == VD_PACK_FIRST)
+    if (wino)
+        vd_plan_wino(s, p, x, &w);
+    else if (p->kind == VD_PACK_FIRST)
         s->u.first = (struct vd_conv_first_f32){.wgt = p->wgt,
                                                 .src_plane_stride = (size_t)ih * (size_t)iw,
                                                 .dst_block_stride = dst_block,
@@ -916,6 +922,12 @@ void vd_plan_bind(struct vd_net *n)
             s->u.conv.dst = s->d;
             s->u.conv.scratch = s->t;
             s->u.conv.ep = s->ep;
+            break;
+        case VD_STEP_WINO:
+            s->u.wino.src = s->a;
+            s->u.wino.dst = s->d;
+            s->u.wino.scratch = s->t;
+            s->u.wino.ep = s->ep;
             break;
         case VD_STEP_CONV_FIRST:
             s->u.first.src = s->a;

@@ -12,11 +12,13 @@
 
 #include "nn/model.h"
 #include "kern/q8.h"
+#include "kern/wino.h"
 #include "nn/ops.h"
 
 enum vd_step_kind {
     VD_STEP_CONV,
     VD_STEP_CONV_FIRST,
+    VD_STEP_WINO, /* a convolution, too */
     VD_STEP_DWCONV,
     VD_STEP_SPREAD,
     VD_STEP_POOL,
@@ -74,6 +76,7 @@ struct vd_step {
     union {
         struct vd_conv_f32 conv;
         struct vd_conv_first_f32 first;
+        struct vd_wino_f32 wino;
         struct vd_dwconv_f32 dw;
         struct vd_pool_f32 pool;
         struct vd_conv_q8 conv_q8;
@@ -135,6 +138,11 @@ vd_status vd_plan_max_q8(struct vd_net *n, int32_t i);
 vd_status vd_plan_upsample_q8(struct vd_net *n, int32_t i, int32_t fh, int32_t fw);
 vd_status vd_plan_add_q8(struct vd_net *n, int32_t i);
 void vd_step_q8_run(const struct vd_net *n, const struct vd_step *s);
+/** Winograd's convolutions (src/nn/plan_wino.c): is it the faster way, at this size? */
+int vd_plan_wino_pays(const struct vd_net *n, const struct vd_packed *p, const struct vd_window *w);
+size_t vd_plan_wino_scratch(const struct vd_packed *p);
+void vd_plan_wino(struct vd_step *s, const struct vd_packed *p, const struct vd_tensor *x,
+                  const struct vd_window *w);
 /** Find the chains (src/nn/bands.c); lifetimes of buffers are known. */
 void vd_bands_find(struct vd_net *n);
 /** Run the chain at `head`; with a clock the time of its k-th step is added to ns[k]. */

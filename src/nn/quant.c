@@ -242,7 +242,8 @@ static vd_status pack_node(struct vd_graph *g, struct vd_node *n, struct vd_err 
     if (st)
         return VD_OK;
     free(p->wgt);
-    p->wgt = NULL;
+    free(p->wino);
+    p->wgt = p->wino = NULL;
     return VD_OK;
 }
 

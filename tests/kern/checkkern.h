@@ -105,6 +105,7 @@ extern uint64_t ck_seed_now;
 extern size_t ck_cases, ck_floats_checked, ck_failures;
 
 void ck_conv(enum ck_place place, int thorough);
+void ck_wino(enum ck_place place, int thorough);
 void ck_conv_first(enum ck_place place, int thorough);
 void ck_dwconv(enum ck_place place, int thorough);
 void ck_pool(enum ck_place place, int thorough);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kern/checkkern.h"
+#include "kern/wino.h"
 
 struct vd_kern ck_healthy;
 
@@ -65,12 +66,6 @@ static size_t dst_at(size_t block, size_t stride, int32_t y, int32_t w, int32_t 
         if (some)                                                                                  \
             memcpy(p, keep, sizeof keep);                                                          \
     }                                                                                              \
-    static void KERNEL##_stride_plus_one(const struct TYPE *c)                                     \
-    {                                                                                              \
-        struct TYPE m = *c;                                                                        \
-        m.stride_w += c->out_w > 20; /* only in wide rows */                                       \
-        ck_healthy.KERNEL(&m);                                                                     \
-    }                                                                                              \
     static void KERNEL##_pad_swapped(const struct TYPE *c)                                         \
     {                                                                                              \
         struct TYPE m = *c;                                                                        \
@@ -83,6 +78,15 @@ static size_t dst_at(size_t block, size_t stride, int32_t y, int32_t w, int32_t 
         struct TYPE m = *c;                                                                        \
         m.row1 += c->row1 < c->out_h;                                                              \
         ck_healthy.KERNEL(&m);                                                                     \
+    }
+
+/* And of those that have a stride and a tight bound. */
+#define STRIDE_MUTANTS(KERNEL, TYPE)                                                               \
+    static void KERNEL##_stride_plus_one(const struct TYPE *c)                                     \
+    {                                                                                              \
+        struct TYPE m = *c;                                                                        \
+        m.stride_w += c->out_w > 20; /* only in wide rows */                                       \
+        ck_healthy.KERNEL(&m);                                                                     \
     }                                                                                              \
     static void KERNEL##_fast_but_loose(const struct TYPE *c)                                      \
     {                                                                                              \
@@ -92,8 +96,19 @@ static size_t dst_at(size_t block, size_t stride, int32_t y, int32_t w, int32_t 
     }
 
 CONV_MUTANTS(conv_f32, vd_conv_f32, co_b)
+STRIDE_MUTANTS(conv_f32, vd_conv_f32)
 CONV_MUTANTS(conv_first_f32, vd_conv_first_f32, co_b)
+STRIDE_MUTANTS(conv_first_f32, vd_conv_first_f32)
 CONV_MUTANTS(dwconv_f32, vd_dwconv_f32, c_b)
+STRIDE_MUTANTS(dwconv_f32, vd_dwconv_f32)
+CONV_MUTANTS(wino_f32, vd_wino_f32, co_b)
+
+static void wino_one_picture_less(const struct vd_wino_f32 *c)
+{
+    struct vd_wino_f32 m = *c;
+    m.pictures -= c->pictures > 1;
+    ck_healthy.wino_f32(&m);
+}
 
 static void conv_reads_on(const struct vd_conv_f32 *c)
 {
@@ -329,6 +344,14 @@ static void dot_reads_on(const float *refs, const float *probe, float *out, size
     X(conv_first_f32, conv_first_f32_one_row_more)                                                 \
     X(conv_first_f32, conv_first_f32_fast_but_loose)                                               \
     X(conv_first_f32, first_reads_on)                                                              \
+    X(wino_f32, wino_f32_no_bias)                                                                  \
+    X(wino_f32, wino_f32_no_residual)                                                              \
+    X(wino_f32, wino_f32_act_before_add)                                                           \
+    X(wino_f32, wino_f32_leaky_as_relu)                                                            \
+    X(wino_f32, wino_f32_no_last_column)                                                           \
+    X(wino_f32, wino_f32_pad_swapped)                                                              \
+    X(wino_f32, wino_f32_one_row_more)                                                             \
+    X(wino_f32, wino_one_picture_less)                                                             \
     X(dwconv_f32, dwconv_f32_no_bias)                                                              \
     X(dwconv_f32, dwconv_f32_no_residual)                                                          \
     X(dwconv_f32, dwconv_f32_act_before_add)                                                       \

@@ -10,10 +10,13 @@
 #define DW        4
 
 #include "kern/x86/tmpl_conv.h"
+#include "kern/x86/tmpl_wino.h"
 #include "kern/x86/tmpl_eltwise.h"
 
 void vd_kern_init_avx2(struct vd_kern *k)
 {
     k->isa = VD_ISA_AVX2;
     INSTALL(k);
+    k->wino_f32 = KFN(wino_f32);
+    k->wino = 1;
 }

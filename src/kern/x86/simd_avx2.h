@@ -31,6 +31,10 @@ static inline vf v_add(vf a, vf b)
 {
     return _mm256_add_ps(a, b);
 }
+static inline vf v_sub(vf a, vf b)
+{
+    return _mm256_sub_ps(a, b);
+}
 static inline vf v_mul(vf a, vf b)
 {
     return _mm256_mul_ps(a, b);

@@ -31,6 +31,10 @@ static inline vf v_add(vf a, vf b)
 {
     return _mm512_add_ps(a, b);
 }
+static inline vf v_sub(vf a, vf b)
+{
+    return _mm512_sub_ps(a, b);
+}
 static inline vf v_mul(vf a, vf b)
 {
     return _mm512_mul_ps(a, b);
