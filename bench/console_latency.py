@@ -92,7 +92,7 @@ def asker(port, cookie, jobs, took):
         if job is None:
             return
         at, e = job
-        s.sendall(f"GET /api/v1/alerts?ids={e["alert"]} HTTP/1.1\r\n{head}".encode())
+        s.sendall(f"GET /api/v1/alerts?ids={e['alert']} HTTP/1.1\r\n{head}".encode())
         got = b""
         while b"\r\n\r\n" not in got:
             got += s.recv(1 << 16)
