@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -20,6 +21,11 @@ vd_status vd_thread_start(struct vd_thread *t, const char *name, void *(*fn)(voi
     pthread_setname_np(t->id, name);
     t->running = 1;
     return VD_OK;
+}
+
+void vd_thread_background(void)
+{
+    (void)setpriority(PRIO_PROCESS, 0, 10); /* of a thread, on Linux; a refusal costs nothing */
 }
 
 void vd_thread_join(struct vd_thread *t)

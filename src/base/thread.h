@@ -14,6 +14,9 @@ struct vd_thread {
 };
 /** Start a named thread (15 characters count) with all signals blocked. */
 vd_status vd_thread_start(struct vd_thread *t, const char *name, void *(*fn)(void *), void *arg);
+/** The calling thread works when others do not (nice 10): pictures to look at come after finding
+ *  faces and telling people. For the rest of its life. */
+void vd_thread_background(void);
 /** Join if it runs. */
 void vd_thread_join(struct vd_thread *t);
 

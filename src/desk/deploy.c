@@ -494,6 +494,34 @@ static int64_t started_at(struct vd_desk *d, const struct vd_store_id *id)
     return vd_store_value_get(d->store, name, &at, sizeof at, &n, NULL) || n != sizeof at ? 0 : at;
 }
 
+static int known(struct vd_desk *d, const uint8_t digest[32], struct vd_authority *a)
+{
+    int found = 0;
+    pthread_mutex_lock(&d->known_lock);
+    for (size_t i = 0; i < sizeof d->known / sizeof *d->known && !found; i++) {
+        found = d->known[i] && memcmp(d->known[i]->digest, digest, 32) == 0;
+        if (found)
+            *a = d->known[i]->authority;
+    }
+    pthread_mutex_unlock(&d->known_lock);
+    return found;
+}
+
+static void know(struct vd_desk *d, const uint8_t digest[32], const struct vd_authority *a)
+{
+    struct vd_desk_known *k = malloc(sizeof *k), *was = NULL;
+    if (!k)
+        return; /* it is read again */
+    memcpy(k->digest, digest, sizeof k->digest);
+    k->authority = *a;
+    pthread_mutex_lock(&d->known_lock);
+    was = d->known[d->known_next];
+    d->known[d->known_next] = k;
+    d->known_next = (d->known_next + 1) % (int)(sizeof d->known / sizeof *d->known);
+    pthread_mutex_unlock(&d->known_lock);
+    free(was);
+}
+
 vd_status vd_desk_deployment(struct vd_desk *d, const struct vd_store_id *id,
                              struct vd_deployment *out, struct vd_err *err)
 {
@@ -502,12 +530,15 @@ vd_status vd_desk_deployment(struct vd_desk *d, const struct vd_store_id *id,
     struct vd_document doc;
     memset(out, 0, sizeof *out);
     vd_status st = vd_store_deployment_get(d->store, id, &out->row, err);
-    if (!st)
+    if (!st && !known(d, out->row.authority, &out->authority)) {
         st = vd_desk_authority_find(d, out->row.authority, &bytes, &n, err);
-    if (!st)
-        st = vd_document_parse(&doc, bytes, n, err);
-    if (!st)
-        st = vd_authority_read(&out->authority, &doc, err);
+        if (!st)
+            st = vd_document_parse(&doc, bytes, n, err);
+        if (!st)
+            st = vd_authority_read(&out->authority, &doc, err);
+        if (!st)
+            know(d, out->row.authority, &out->authority);
+    }
     out->started_ns = st ? 0 : started_at(d, id);
     free(bytes);
     return st;

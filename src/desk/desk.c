@@ -182,6 +182,7 @@ vd_status vd_desk_open(struct vd_desk **out, const struct vd_desk_options *o, st
         return VD_E_NOMEM;
     pthread_mutex_init(&d->log_lock, NULL);
     pthread_mutex_init(&d->note_lock, NULL);
+    pthread_mutex_init(&d->known_lock, NULL);
     pthread_mutex_init(&d->law_lock, NULL);
     pthread_mutex_init(&d->run_lock, NULL);
     pthread_mutex_init(&d->case_lock, NULL);
@@ -254,6 +255,9 @@ void vd_desk_close(struct vd_desk **dp)
     vd_secret_free((void **)&d->log_key, crypto_sign_SECRETKEYBYTES);
     pthread_mutex_destroy(&d->log_lock);
     pthread_mutex_destroy(&d->note_lock);
+    pthread_mutex_destroy(&d->known_lock);
+    for (size_t i = 0; i < sizeof d->known / sizeof *d->known; i++)
+        free(d->known[i]);
     pthread_mutex_destroy(&d->law_lock);
     pthread_mutex_destroy(&d->run_lock);
     pthread_mutex_destroy(&d->case_lock);

@@ -31,7 +31,13 @@ struct vd_desk {
     /* the record */
     pthread_mutex_t log_lock;
     struct vd_audit *audit;
-    pthread_mutex_t note_lock;       /* last */
+    pthread_mutex_t note_lock;  /* last */
+    pthread_mutex_t known_lock; /* last */
+    struct vd_desk_known {
+        uint8_t digest[32];
+        struct vd_authority authority;
+    } * known[4]; /* authorities read lately: a digest names the same bytes for ever */
+    int known_next;
     struct vd_desk_waiting *waiting; /* entries whose threads wait for the log lock; newest first */
     struct vd_audit_sink sink;   /* what the record sees: the store's, and the reserve in need */
     struct vd_audit_sink stored; /* the store's own */

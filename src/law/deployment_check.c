@@ -173,7 +173,6 @@ static int places(const struct vd_authority *a, const struct vd_standing *s, int
                   const struct vd_now *now, struct vd_ruling *r)
 {
     char value[96], limit[96];
-    const void *text;
     size_t bytes;
     if (vd_area_extent(&a->area) > VD_LAW_AREA_MAX_DEG) {
         snprintf(value, sizeof value, "%.3f degrees", vd_area_extent(&a->area));
@@ -194,14 +193,14 @@ static int places(const struct vd_authority *a, const struct vd_standing *s, int
             return 0;
         }
     }
-    for (int i = 0; (text = vd_policy_ban(i, &bytes)) != NULL; i++) {
-        struct vd_policy ban;
-        if (vd_policy_parse(&ban, text, bytes, NULL))
+    for (int i = 0; vd_policy_ban(i, &bytes); i++) {
+        const struct vd_policy *ban = vd_policy_ban_read(i);
+        if (!ban)
             return vd_ruling_refuse(r, "R60", "state.pack", "a built-in ban that cannot be read",
                                     "a program that is whole", "Install the program anew.");
-        const struct vd_standing *at = vd_standing_find(s, n, ban.name);
-        if (vd_area_touches(&ban.area, &a->area) && (!at || !vd_standing_open(at, now, r)))
-            return vd_ruling_refuse(r, "R61", "covers.area", ban.name, "a place that is permitted",
+        const struct vd_standing *at = vd_standing_find(s, n, ban->name);
+        if (vd_area_touches(&ban->area, &a->area) && (!at || !vd_standing_open(at, now, r)))
+            return vd_ruling_refuse(r, "R61", "covers.area", ban->name, "a place that is permitted",
                                     "Face surveillance is forbidden there until the named "
                                     "authority approves rules.");
     }

@@ -172,14 +172,13 @@ static int ban_may(const struct vd_policy *ban, const struct vd_standing *s, int
 static int bans_may(const struct vd_standing *s, int32_t n, const struct vd_question *q,
                     const struct vd_now *now, struct vd_ruling *r)
 {
-    const void *text;
     size_t bytes;
-    for (int i = 0; (text = vd_policy_ban(i, &bytes)) != NULL; i++) {
-        struct vd_policy ban;
-        if (vd_policy_parse(&ban, text, bytes, NULL))
+    for (int i = 0; vd_policy_ban(i, &bytes); i++) {
+        const struct vd_policy *ban = vd_policy_ban_read(i);
+        if (!ban)
             return vd_ruling_refuse(r, "R60", "state.pack", "a built-in ban that cannot be read",
                                     "a program that is whole", "Install the program anew.");
-        if (!ban_may(&ban, s, n, q, now, r))
+        if (!ban_may(ban, s, n, q, now, r))
             return 0;
     }
     return 1;

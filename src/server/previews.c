@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "server/api.h"
 
 #define PLACES    VD_CONFIG_CAMERAS
@@ -111,7 +112,10 @@ int vd_previews_wanted(void *opaque, const char *camera)
 {
     struct vd_previews *p = opaque;
     const int64_t now = now_ns();
-    pthread_mutex_lock(&p->lock);
+    /* Whoever looks for faces does not wait for those who look at pictures: the next frame will do.
+     */
+    if (pthread_mutex_trylock(&p->lock))
+        return 0;
     struct place *x = find(p, camera, 0);
     const int yes = x && x->wanted_ns > now && now - x->begun_ns >= BETWEEN_NS;
     if (yes)
@@ -194,7 +198,7 @@ static int take(struct vd_previews *p, const char *camera, uint64_t *seen, int64
 struct viewer {
     struct vd_server *s;
     char camera[128], csrf[65];
-    int session;
+    int session, begun;
     uint64_t seen;
     int64_t end_ns, asked_ns;
     uint8_t *buf; /* head, picture, boundary */
@@ -218,6 +222,9 @@ static long viewer_next(void *opaque, char *buf, size_t cap)
     struct viewer *v = opaque;
     const int64_t now = now_ns();
     size_t n = 0;
+    if (!v->begun)
+        vd_thread_background(); /* this connection's thread, which ends with it */
+    v->begun = 1;
     if (v->at == v->n) {
         const size_t room = 128;
         if (!still_in(v, now) ||

@@ -10,6 +10,8 @@ static void *draw_main(void *arg)
 {
     struct vd_draw *d = arg;
     void *item = NULL;
+    if (!d->path)
+        vd_thread_background();
     while (vd_queue_pop(d->todo, &item, -1) == VD_OK) {
         struct vd_drawing *g = item;
         if (!d->path) {
