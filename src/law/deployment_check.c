@@ -194,7 +194,8 @@ static int places(const struct vd_authority *a, const struct vd_standing *s, int
         }
     }
     for (int i = 0; vd_policy_ban(i, &bytes); i++) {
-        const struct vd_policy *ban = vd_policy_ban_read(i);
+        struct vd_policy own;
+        const struct vd_policy *ban = vd_policy_ban_read(i, &own);
         if (!ban)
             return vd_ruling_refuse(r, "R60", "state.pack", "a built-in ban that cannot be read",
                                     "a program that is whole", "Install the program anew.");

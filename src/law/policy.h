@@ -148,9 +148,9 @@ const void *vd_policy_evaluation(size_t *bytes);
 /** Packs of bans that are built in as well, so that leaving out a file lifts nothing (R61, R67):
  *  the i-th, or NULL. */
 const void *vd_policy_ban(int i, size_t *bytes);
-/** The same, read (once, for it is asked with every look at an alert); NULL when it is none, or the
- *  program is damaged. Any thread; for ever. */
-const struct vd_policy *vd_policy_ban_read(int i);
+/** The same, read, and kept, for it is asked with every look at an alert; NULL when there is none,
+ * or the program is damaged. own: room for it, used until it is kept. Any thread. */
+const struct vd_policy *vd_policy_ban_read(int i, struct vd_policy *own);
 /** 1 when this is that very pack, by digest. It alone needs no authority's signature (R60). */
 int vd_policy_is_evaluation(const struct vd_policy *p);
 

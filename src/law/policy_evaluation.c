@@ -1,5 +1,5 @@
 /* Packs that the build puts into the program: see vd_embed() in cmake/embed.cmake. */
-#include <pthread.h>
+#include <stdatomic.h>
 
 #include "law/policy.h"
 
@@ -19,17 +19,20 @@ const void *vd_policy_ban(int i, size_t *bytes)
 }
 
 static struct vd_policy springfield;
-static int springfield_read;
+static atomic_int springfield_is; /* 0 unread, 1 being kept, 2 there */
 
-static void read_bans(void)
+const struct vd_policy *vd_policy_ban_read(int i, struct vd_policy *own)
 {
-    springfield_read = vd_policy_parse(&springfield, vd_springfield_pack, vd_springfield_pack_bytes,
-                                       NULL) == VD_OK;
-}
-
-const struct vd_policy *vd_policy_ban_read(int i)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, read_bans);
-    return i == 0 && springfield_read ? &springfield : NULL;
+    int unread = 0;
+    if (i != 0)
+        return NULL;
+    if (atomic_load(&springfield_is) == 2)
+        return &springfield;
+    if (vd_policy_parse(own, vd_springfield_pack, vd_springfield_pack_bytes, NULL))
+        return NULL;
+    if (atomic_compare_exchange_strong(&springfield_is, &unread, 1)) {
+        springfield = *own;
+        atomic_store(&springfield_is, 2);
+    }
+    return own;
 }

@@ -174,7 +174,8 @@ static int bans_may(const struct vd_standing *s, int32_t n, const struct vd_ques
 {
     size_t bytes;
     for (int i = 0; vd_policy_ban(i, &bytes); i++) {
-        const struct vd_policy *ban = vd_policy_ban_read(i);
+        struct vd_policy own;
+        const struct vd_policy *ban = vd_policy_ban_read(i, &own);
         if (!ban)
             return vd_ruling_refuse(r, "R60", "state.pack", "a built-in ban that cannot be read",
                                     "a program that is whole", "Install the program anew.");
