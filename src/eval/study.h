@@ -42,6 +42,10 @@ VD_MUST_CHECK vd_status vd_study_identify(struct vd_report *r, const struct vd_s
 /** By the set's columns (at least one). */
 VD_MUST_CHECK vd_status vd_study_equity(struct vd_report *r, const struct vd_study *s,
                                         struct vd_err *err);
+/** TPIR and FPIR of searches by group (roles as for vd_study_identify()); part of the study above.
+ */
+VD_MUST_CHECK vd_status vd_study_groups(struct vd_report *r, const struct vd_study *s,
+                                        struct vd_err *err);
 VD_MUST_CHECK vd_status vd_study_quality(struct vd_report *r, const struct vd_study *s,
                                          struct vd_err *err);
 

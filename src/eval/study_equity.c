@@ -358,6 +358,8 @@ vd_status vd_study_equity(struct vd_report *r, const struct vd_study *s, struct 
     }
     json_object_set_new(r->json, "equity", list);
     if (!st)
+        st = vd_study_groups(r, s, err);
+    if (!st)
         limits(r, s);
     return st;
 }

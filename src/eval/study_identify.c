@@ -1,133 +1,23 @@
 /* Open-set identification: who of those who come by is on the list? */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "eval/study.h"
+#include "eval/searches.h"
 
 #define AIMS     5
 #define RANKS    20
 #define CURVE    60
-#define SPLITS   100
 #define TAIL_MIN 100
 
 static const double aim[AIMS] = {0.1, 0.03, 0.01, 0.003, 0.001};
-
-struct searches {
-    struct vd_search *s;
-    uint32_t *image;
-    size_t n, enrolled; /* enrolled: mean over the splits */
-    float *strangers;   /* top scores of non-mated searches, largest first */
-    size_t strangers_n;
-};
-
-/* --- who is in which role -------------------------------------------------------------------- */
-
-static int has_roles(const struct vd_eval_set *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (s->image[i].role == VD_EVAL_ROLE_GALLERY || s->image[i].role == VD_EVAL_ROLE_PROBE)
-            return 1;
-    return 0;
-}
-
-/* First picture of everybody who may be enrolled is the reference, later ones are probes; pictures
- * of the others are strangers. listed[p]: 1 = enrolled in this split. */
-static void give_roles(const struct vd_eval_set *s, const uint8_t *listed, uint8_t *seen,
-                       enum vd_eval_role *role)
-{
-    memset(seen, 0, s->people);
-    for (size_t i = 0; i < s->n; i++) {
-        const uint32_t p = s->image[i].person;
-        role[i] = !listed[p]       ? VD_EVAL_ROLE_NONMATED
-                  : seen[p]++ == 0 ? VD_EVAL_ROLE_GALLERY
-                                   : VD_EVAL_ROLE_PROBE;
-        seen[p] = 1;
-    }
-}
-
-static void choose_half(uint64_t *chance, const uint8_t *able, uint8_t *listed, uint32_t people)
-{
-    uint32_t left = 0, want;
-    for (uint32_t p = 0; p < people; p++)
-        left += able[p];
-    want = left / 2;
-    for (uint32_t p = 0; p < people; p++) {
-        listed[p] = able[p] && vd_chance_below(chance, left) < want;
-        want -= listed[p];
-        left -= able[p];
-    }
-}
-
-static int by_score(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x < y) - (x > y);
-}
-
-static vd_status search_all(struct searches *o, const struct vd_study *s, struct vd_err *err)
-{
-    const struct vd_eval_set *set = s->set;
-    const int given = has_roles(set);
-    const uint32_t splits = given || s->splits < 2 ? 1 : s->splits > SPLITS ? SPLITS : s->splits;
-    uint32_t *pictures = vd_calloc(set->people, sizeof *pictures);
-    uint8_t *able = vd_calloc(set->people, 1), *listed = vd_calloc(set->people, 1),
-            *seen = vd_calloc(set->people, 1);
-    enum vd_eval_role *role = vd_calloc(set->n, sizeof *role);
-    uint64_t chance = s->seed;
-    size_t most, total = 0;
-    vd_status st = pictures && able && listed && seen && role &&
-                           !__builtin_mul_overflow(set->n, (size_t)splits, &most)
-                       ? VD_OK
-                       : VD_E_NOMEM;
-    o->s = st ? NULL : vd_calloc(most, sizeof *o->s);
-    o->image = st ? NULL : vd_calloc(most, sizeof *o->image);
-    if (!o->s || !o->image)
-        st = VD_E_NOMEM;
-    for (size_t i = 0; !st && i < set->n; i++)
-        pictures[set->image[i].person]++;
-    for (size_t i = 0; !st && i < set->n; i++)
-        if (set->image[i].role != VD_EVAL_ROLE_NONMATED)
-            able[set->image[i].person] = pictures[set->image[i].person] >= 2;
-    for (uint32_t k = 0; !st && k < splits; k++) {
-        size_t n = 0, enrolled = 0;
-        if (given) {
-            for (size_t i = 0; i < set->n; i++)
-                role[i] = set->image[i].role;
-        } else {
-            memcpy(listed, able, set->people);
-            if (splits > 1)
-                choose_half(&chance, able, listed, set->people);
-            give_roles(set, listed, seen, role);
-        }
-        st = vd_eval_search(o->s + o->n, o->image + o->n, &n, set, s->ref, s->probe, role,
-                            &enrolled);
-        o->n += n;
-        total += enrolled;
-    }
-    o->enrolled = total / splits;
-    o->strangers = st ? NULL : vd_calloc(o->n + 1, sizeof *o->strangers);
-    if (!st && !o->strangers)
-        st = VD_E_NOMEM;
-    for (size_t i = 0; !st && i < o->n; i++)
-        if (!o->s[i].mated)
-            o->strangers[o->strangers_n++] = o->s[i].top;
-    if (!st)
-        qsort(o->strangers, o->strangers_n, sizeof *o->strangers, by_score);
-    free(pictures), free(able), free(listed), free(seen), free(role);
-    if (st == VD_E_INVAL)
-        return vd_fail(err, st, "nobody can be enrolled: a person needs two pictures, or roles");
-    return st ? vd_fail(err, st, "no memory for the searches") : VD_OK;
-}
 
 /* --- figures ------------------------------------------------------------------------------------
  */
 
 struct boot {
-    const struct searches *o;
+    const struct vd_searches *o;
     const float *t; /* AIMS + 1 thresholds */
 };
 
@@ -152,7 +42,7 @@ static void replicate(void *opaque, const uint32_t *weight, double *out)
     }
 }
 
-static void points(struct vd_report *r, const struct vd_study *s, const struct searches *o,
+static void points(struct vd_report *r, const struct vd_study *s, const struct vd_searches *o,
                    const float *t, const double *lo, const double *hi)
 {
     char a[96];
@@ -193,7 +83,7 @@ static void points(struct vd_report *r, const struct vd_study *s, const struct s
                          "splits are not: read the ones by person.");
 }
 
-static void curves(struct vd_report *r, const struct searches *o)
+static void curves(struct vd_report *r, const struct vd_searches *o)
 {
     double x[CURVE], y[CURVE], rank[RANKS], cmc[RANKS];
     size_t n = 0;
@@ -261,11 +151,11 @@ static void longer_lists(struct vd_report *r, const struct vd_study *s)
 
 vd_status vd_study_identify(struct vd_report *r, const struct vd_study *s, struct vd_err *err)
 {
-    struct searches o = {0};
+    struct vd_searches o = {0};
     float t[AIMS + 1];
     double lo[2 * (AIMS + 1)], hi[2 * (AIMS + 1)];
     struct vd_tail tail;
-    vd_status st = search_all(&o, s, err);
+    vd_status st = vd_searches_run(&o, s, err);
     if (st)
         goto done;
     const size_t mated = o.n - o.strangers_n;
@@ -327,8 +217,6 @@ vd_status vd_study_identify(struct vd_report *r, const struct vd_study *s, struc
             break;
     }
 done:
-    free(o.s);
-    free(o.image);
-    free(o.strangers);
+    vd_searches_free(&o);
     return st;
 }

@@ -17,6 +17,7 @@
 #include "eval/collect.h"
 #include "eval/report.h"
 #include "eval/shrink.h"
+#include "eval/study.h"
 
 static void near(double a, double b, double by)
 {
@@ -461,6 +462,75 @@ static void test_searches(void **state)
     assert_int_equal(vd_eval_search(s, image, &n, &set, &t, &t, role, &enrolled), VD_E_INVAL);
 }
 
+/* Two groups on a list; of the second every other one has changed beyond recognition, and its
+ * strangers resemble listed people ten times as often. 60 people without a label count nowhere. */
+static void test_groups(void **state)
+{
+    enum { PEOPLE = 660, PICTURES = 2 * PEOPLE };
+    static struct vd_eval_image im[PICTURES];
+    static enum vd_eval_state st[PICTURES];
+    static _Alignas(64) float row[PICTURES * 16];
+    static struct vd_eval_scores none;
+    struct vd_eval_set set = {.image = im, .people = PEOPLE, .columns = 1};
+    struct vd_eval_column col = {.name = "hat", .values = 2, .value = {"on", "off"}};
+    struct vd_report r;
+    struct vd_err err = {0};
+    (void)state;
+    for (uint32_t p = 0; p < PEOPLE; p++) { /* listed 0..399, strangers 400..599, no label after */
+        const int listed = p < 400 || p >= 600, group = p % 2;
+        for (int k = 0; k <= listed; k++) {
+            const int same = k == 0 || group == 0 || (p / 2) % 2 == 0;
+            const int named = !listed && (group ? (p / 2) % 5 == 0 : (p / 2) % 50 == 0);
+            float *v = row + set.n * 16;
+            const uint32_t own = named ? p - 400 : p; /* its bits are the person's face */
+            for (int i = 0; i < 16; i++)
+                v[i] = (own >> i) & 1 || (!same && i > 10) ? 0.25f : -0.25f;
+            im[set.n] = (struct vd_eval_image){.person = p, .file = "x"};
+            im[set.n].group[0] = p >= 600 ? VD_EVAL_NO_GROUP : (uint16_t)group;
+            st[set.n++] = VD_EVAL_TEMPLATE;
+        }
+    }
+    set.column[0] = col;
+    struct vd_eval_templates t = {.row = row, .n = set.n, .dim = 16, .dim_pad = 16, .state = st};
+    const struct vd_study s = {.set = &set,
+                               .ref = &t,
+                               .probe = &t,
+                               .scores = &none,
+                               .threshold = 0.999f,
+                               .reps = 50,
+                               .seed = 3,
+                               .splits = 1};
+    assert_int_equal(vd_report_begin(&r, "equity", "x"), VD_OK);
+    assert_int_equal(vd_study_groups(&r, &s, &err), VD_OK);
+    const json_t *list = json_object_get(r.json, "search_by_group");
+    const json_t *o =
+        json_array_get(list, json_array_size(list) - 1); /* the manifest's threshold */
+    int64_t hits[2], named[2], of[2], strangers[2];
+    for (size_t g = 0; g < 2; g++) {
+        const json_t *q = json_array_get(json_object_get(o, "groups"), g);
+        assert_int_equal(json_integer_value(json_object_get(q, "listed_people")), 200);
+        assert_int_equal(json_integer_value(json_object_get(q, "strangers")), 100);
+        hits[g] = json_integer_value(json_object_get(json_object_get(q, "tpir"), "count"));
+        of[g] = json_integer_value(json_object_get(json_object_get(q, "tpir"), "of"));
+        named[g] = json_integer_value(json_object_get(json_object_get(q, "fpir"), "count"));
+        strangers[g] = json_integer_value(json_object_get(json_object_get(q, "fpir"), "of"));
+    }
+    assert_int_equal(of[0], 200);
+    assert_int_equal(of[1], 200);
+    assert_int_equal(strangers[0] + strangers[1], 200);
+    assert_int_equal(hits[1], 100);
+    assert_int_equal(hits[0], 200);
+    assert_int_equal(named[0], 2);
+    assert_int_equal(named[1], 20);
+    const json_t *gap = json_object_get(o, "tpir_gap"), *ratio = json_object_get(o, "fpir_ratio");
+    assert_string_equal(json_string_value(json_object_get(gap, "worst")), "off");
+    near(json_real_value(json_object_get(gap, "value")), 0.5, 1e-12);
+    assert_true(json_real_value(json_object_get(gap, "low")) > 0.3);
+    assert_string_equal(json_string_value(json_object_get(ratio, "highest")), "off");
+    near(json_real_value(json_object_get(ratio, "value")), 10, 1e-12);
+    vd_report_free(&r);
+}
+
 /* --- calibration -------------------------------------------------------------------------------
  */
 
@@ -633,15 +703,16 @@ static void test_shrink(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rate),     cmocka_unit_test(test_ratio),
-        cmocka_unit_test(test_sort),     cmocka_unit_test(test_threshold),
-        cmocka_unit_test(test_eer),      cmocka_unit_test(test_search),
-        cmocka_unit_test(test_boot),     cmocka_unit_test(test_tail),
-        cmocka_unit_test(test_boxes),    cmocka_unit_test(test_csv_line),
-        cmocka_unit_test(test_folder),   cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_pairs),    cmocka_unit_test(test_scan),
-        cmocka_unit_test(test_searches), cmocka_unit_test(test_report),
-        cmocka_unit_test(test_shrink),   cmocka_unit_test(test_calibrate),
+        cmocka_unit_test(test_rate),      cmocka_unit_test(test_ratio),
+        cmocka_unit_test(test_sort),      cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_eer),       cmocka_unit_test(test_search),
+        cmocka_unit_test(test_boot),      cmocka_unit_test(test_tail),
+        cmocka_unit_test(test_boxes),     cmocka_unit_test(test_csv_line),
+        cmocka_unit_test(test_folder),    cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_pairs),     cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_searches),  cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_report),    cmocka_unit_test(test_shrink),
+        cmocka_unit_test(test_calibrate),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
