@@ -98,12 +98,13 @@ void vd_get_system(struct vd_request *r)
         return;
     }
     vd_reply_json(r, 200,
-                  json_pack("{s:s, s:i, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "version",
+                  json_pack("{s:s, s:i, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "version",
                             s->version, "schema", (int)i.schema, "keys", i.has_keys, "watchlists",
                             (json_int_t)i.watchlists, "entries", (json_int_t)i.entries,
                             "deployments", (json_int_t)i.deployments, "alerts",
                             (json_int_t)i.alerts, "audit_entries", (json_int_t)i.audit_entries,
-                            "db_bytes", (json_int_t)i.db_bytes, "running", runs));
+                            "db_bytes", (json_int_t)i.db_bytes, "running", runs, "models",
+                            vd_server_models(s)));
 }
 
 void vd_get_events(struct vd_request *r)

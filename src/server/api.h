@@ -104,6 +104,8 @@ VD_MUST_CHECK vd_status vd_server_start(struct vd_server *s, const struct vd_per
                                         const struct vd_store_id *id, struct vd_err *err);
 /** The false match rate that the recogniser's manifest states at this threshold, per comparison; 0:
  *  not known, or another model or threshold. */
+/** The models that engines of this service use, as their manifests say. New reference. */
+json_t *vd_server_models(struct vd_server *s);
 double vd_server_error_rate(struct vd_server *s, const uint8_t model[32], double threshold);
 void vd_server_runs_tick(struct vd_server *s);
 /** Suspend those that watch, end the others. */

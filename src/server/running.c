@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "face/manifest.h"
 #include "media/media.h"
 #include "server/api.h"
 
@@ -23,6 +24,22 @@ vd_status vd_server_engine_new(struct vd_server *s, vd_engine **e, struct vd_err
     o.detect_threshold = WEAKEST_FACE;
     vd_media_init();
     return vd_engine_open(e, &o, err);
+}
+
+json_t *vd_server_models(struct vd_server *s)
+{
+    static const char *const name[] = {"yunet", "mtcnn-onet", "sface"}; /* an engine's defaults */
+    json_t *all = json_array();
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        struct vd_manifest m;
+        if (vd_manifest_find(&m, s->config.models[0] ? s->config.models : NULL, name[i], NULL))
+            continue;
+        json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:s}", "role",
+                                             vd_task_name(m.task), "name", m.name, "title", m.title,
+                                             "sha256", m.sha256, "licence", m.licence, "threshold",
+                                             (double)m.threshold, "measured_on", m.measured_on));
+    }
+    return all;
 }
 
 vd_status vd_server_engine(struct vd_server *s, vd_engine **e, struct vd_err *err)

@@ -91,6 +91,9 @@ class Live(unittest.TestCase):
         brown, green, ada = (self.w.people[n] for n in ("brown", "green", "ada"))
         a = world.wait_for("an alert", 30, lambda: brown.get("alerts")["items"])[0]
         self.assertIsNone(a["claimed_by"])
+        models = {m["role"]: m for m in brown.get("system")["models"]}
+        self.assertEqual(sorted(models), ["detector", "recogniser", "refiner"])
+        self.assertAlmostEqual(models["recogniser"]["threshold"], 0.447, 3)
         named = brown.get(f"alerts?ids={'0' * 32},{a['id']}")
         self.assertEqual(([x["id"] for x in named["items"]], named["next"]), ([a["id"]], None))
         for bad in ("", "x" * 32, a["id"] + ",", a["id"] + "0", ",".join([a["id"]] * 51), a["id"] + "&after=1-" + "0" * 32):

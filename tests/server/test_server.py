@@ -179,6 +179,18 @@ class Server(unittest.TestCase):
                 self.assertEqual(o["error"]["code"], "unauthenticated")
         self.assertGreater(n, 35)
 
+    def test_every_answer_is_described(self):
+        _, doc = Client(self.d).call("GET", "/api/v1/openapi.json")
+        n = 0
+        for path, item in doc["paths"].items():
+            for method, op in item.items():
+                for code, answer in op["responses"].items():
+                    schema = answer.get("content", {}).get("application/json", {}).get("schema")
+                    if schema:
+                        n += 1
+                        self.assertTrue("$ref" in schema or schema.get("properties") or schema.get("items") or schema.get("additionalProperties"), (method, path, code))
+        self.assertGreater(n, 100)
+
     def test_cookie_and_csrf(self):
         c = Client(self.d)
         c.login()
