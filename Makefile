@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 
-.PHONY: help build console demo test check setup models bench bench-setup install clean distclean sbom
+.PHONY: help build console demo test check setup models bench bench-setup install clean distclean sbom measure
 
 help:
 	@echo 'make            build build/vedette (what the build needs must be there: make setup)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make console    the console in build/console'
 	@echo 'make setup      Debian packages and model weights only'
 	@echo 'make bench      our engine beside ONNX Runtime, OpenVINO, ncnn and MNN'
+	@echo 'make measure    how often it is right, from ../shared/data: docs/accuracy.md, docs/models/ (half an hour)'
 	@echo 'make sbom       what it is made of, as CycloneDX: build/vedette.cdx.json'
 	@echo 'make install    into PREFIX=$(PREFIX)'
 	@echo 'make clean      remove what was built;  make distclean also what was fetched'
@@ -49,6 +50,9 @@ bench-setup:
 
 bench: bench-setup build
 	.cache/venv-bench/bin/python bench/peers.py --json build/bench/peers.json
+
+measure: build
+	@tools/measure
 
 sbom: build
 	@tools/sbom build >build/vedette.cdx.json && echo build/vedette.cdx.json
