@@ -5,7 +5,7 @@ set(VD_CONSOLE ${CMAKE_BINARY_DIR}/console)
 set(console_files
     .npmrc build.mjs icon.svg index.html package-lock.json package.json public.html tsconfig.json
     src/account.tsx src/alerts.tsx src/api.ts src/app.tsx src/cases.tsx src/deployments.tsx src/enrol.tsx src/i18n.ts src/lang/ar.ts src/lang/en.ts
-    src/lang/fr.ts src/lists.tsx src/live.tsx src/outcome.tsx src/plan.tsx src/prefs.ts src/proof.ts src/public.tsx
+    src/lang/fr.ts src/lists.tsx src/live.tsx src/outcome.tsx src/plan.tsx src/prefs.ts src/proof.ts src/public.tsx src/queue.ts
     src/record.tsx src/reports.tsx src/rights.ts src/signin.tsx src/stop.tsx src/style.css src/system.tsx src/ui.tsx)
 list(TRANSFORM console_files PREPEND ${CMAKE_SOURCE_DIR}/console/)
 if(VD_SANITIZE)

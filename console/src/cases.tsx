@@ -505,7 +505,7 @@ export function CasesPage({ rest }: { rest: string[] }): JSX.Element {
           </button>
         </p>
       )}
-      {adding && (
+      {adding && (policies.data || policies.error) && (
         <Open
           policies={policies.data ?? []}
           done={(id) => {

@@ -243,7 +243,12 @@ export function ListsPage({ rest }: { rest: string[] }): JSX.Element {
     <>
       {can("edit_list") && (
         <p class="buttons">
-          <button type="button" class="main" onClick={() => create(policies.data ?? [], lists.reload)}>
+          <button
+            type="button"
+            class="main"
+            disabled={!policies.data && !policies.error} // the form offers what the packs allow
+            onClick={() => create(policies.data ?? [], lists.reload)}
+          >
             {t("list_new")}
           </button>
         </p>

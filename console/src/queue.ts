@@ -1,5 +1,5 @@
 // The alerts that this person may see, held once for all pages. An event about an alert costs one small question, about
-// the alerts that events have named since the last one; an event that names none asks for all again.
+// the alerts that events have named since the last one; an event that names none, or an erasure, asks for all again.
 import { useEffect, useState } from "preact/hooks";
 import * as api from "./api";
 import type { Loaded } from "./ui";
@@ -58,8 +58,9 @@ function reload(): void {
 }
 
 api.onEvent((e) => {
-  if (!e.type.startsWith("alert.")) return;
-  if (e.alert && views.size) named.add(e.alert);
+  const erased = e.type.startsWith("erasure."); // what is erased is not held here, either
+  if (!erased && !e.type.startsWith("alert.")) return;
+  if (!erased && e.alert && views.size) named.add(e.alert);
   else all = true; // nobody looks: when somebody does
   if (views.size) void load();
 });

@@ -225,6 +225,7 @@ def judge(s, brown, green, constable):
     brown.locator("main").press("c")
     brown.get_by_text("You have it for a minute.").wait_for()
     say("claimed, by the keyboard")
+    this = brown.locator(".queue a[aria-current=true]").get_attribute("href")  # a new minute brings a second alert
     s.go(brown, "Live")
     stage.wait_for("the camera's picture", 10, lambda: brown.evaluate(
         "[...document.querySelectorAll('.wall img')].some(i => i.naturalWidth > 100)"))
@@ -232,6 +233,7 @@ def judge(s, brown, green, constable):
     s.axe(brown, "live")
     s.shot(brown, "live")
     s.go(brown, "Alerts")
+    brown.locator(f'.queue a[href="{this}"]').click()
     brown.get_by_role("group", name="Your decision").wait_for()  # keys count from then on
     brown.locator("main").press("m")  # by the keyboard
     brown.get_by_role("button", name="Features agree").wait_for()
@@ -240,6 +242,8 @@ def judge(s, brown, green, constable):
     brown.get_by_text("Another person decides now").wait_for()
     say("one decided, by the keyboard")
     s.go(green, "Alerts")
+    green.locator(f'.queue a[href="{this}"]').click()
+    green.locator(f'.queue a[href="{this}"][aria-current=true]').wait_for()
     green.get_by_role("article", name="Alert").wait_for()
     text = green.locator("main").inner_text()
     say("the second sees nothing of the first", "brown" not in text and "Decisions" not in text, text)

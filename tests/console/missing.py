@@ -154,7 +154,8 @@ def found(s, w, brown):
     gone = london.left(w.folder / "state", london.NAME, "Quillfeather", "MP/26/77", "red coat", "statement of the mother")
     say("found: nothing is left of it in database and state folder", not gone, gone)
     s.go(brown, "Alerts")
-    brown.wait_for_timeout(500)
+    brown.get_by_label("Show those that are over").check()
+    brown.get_by_text("No alert waits.").wait_for()
     say("its alert is gone", london.NAME not in brown.locator("main").inner_text())
     s.shot(brown, "found")
 
